@@ -1,0 +1,348 @@
+"""Tables. Rows never leave the functions of `db.queries`, `jobs` and `app.data`.
+
+Times are UTC without a zone in SQLite and PostgreSQL alike; positions are WGS84 degrees.
+"""
+
+from datetime import UTC, date, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from engine.vocabulary import DistressType, JobKind, JobState, PositionSource, Role
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware UTC in Python, naive UTC in the database, so both databases compare alike."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+# SQLite numbers rows by itself only in an INTEGER primary key.
+RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy reads it from the class
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        bytes: LargeBinary,
+        int: RowId,
+    }
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def one_of(column: str, words: type[Any]) -> CheckConstraint:
+    listed = ", ".join(f"'{word.value}'" for word in words)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Agency(Base):
+    """A road agency; everything below belongs to one and is kept apart from the others."""
+
+    __tablename__ = "agency"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class User(Base):
+    """A person. `password_hash` is empty where another system signs people in."""
+
+    __tablename__ = "user"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    email: Mapped[str] = mapped_column(String(320), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class UserRole(Base):
+    """What a person may do in an agency."""
+
+    __tablename__ = "role"
+    __table_args__ = (one_of("role", Role),)
+    user_id: Mapped[int] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20))
+
+
+class Network(Base):
+    """A set of road sections."""
+
+    __tablename__ = "network"
+    __table_args__ = (UniqueConstraint("agency_id", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Section(Base):
+    """A homogeneous road length; `geometry` is a WKB LineString, longitude first."""
+
+    __tablename__ = "section"
+    __table_args__ = (
+        UniqueConstraint("network_id", "section_key"),
+        Index("ix_section_box", "network_id", "south", "north", "west", "east"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    network_id: Mapped[int] = mapped_column(ForeignKey("network.id", ondelete="CASCADE"))
+    section_key: Mapped[str] = mapped_column(String(200))
+    road: Mapped[str] = mapped_column(String(200))
+    from_m: Mapped[float]
+    to_m: Mapped[float]
+    functional_class: Mapped[str | None] = mapped_column(String(100))
+    surface: Mapped[str | None] = mapped_column(String(100))
+    lanes: Mapped[int | None] = mapped_column(Integer)
+    lane_width_m: Mapped[float | None]
+    aadt: Mapped[int | None] = mapped_column(Integer)
+    length_m: Mapped[float]
+    geometry: Mapped[bytes]
+    south: Mapped[float]
+    north: Mapped[float]
+    west: Mapped[float]
+    east: Mapped[float]
+
+
+class Survey(Base):
+    """One pass over a network."""
+
+    __tablename__ = "survey"
+    __table_args__ = (UniqueConstraint("agency_id", "name"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"))
+    network_id: Mapped[int | None] = mapped_column(ForeignKey("network.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    surveyed_on: Mapped[date | None]
+    profile: Mapped[str | None] = mapped_column(String(100))
+    gsd_mm_per_px: Mapped[float | None] = mapped_column(Float)
+    clock_offset_s: Mapped[float] = mapped_column(default=0.0)
+    # The analysis that the pages show: results of other checkpoints and settings stay beside it.
+    shown_checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoint.id"))
+    shown_settings_hash: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class SurveyImage(Base):
+    """A stored picture of a survey; its bytes lie in storage under `content_hash`."""
+
+    __tablename__ = "survey_image"
+    __table_args__ = (
+        UniqueConstraint("survey_id", "content_hash"),
+        # The box query of the map walks this alone: no row is fetched to test the longitude.
+        Index("ix_survey_image_box", "survey_id", "latitude", "longitude"),
+        Index("ix_survey_image_section", "section_id", "survey_id"),
+        one_of("position_source", PositionSource),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"))
+    content_hash: Mapped[str] = mapped_column(String(64))
+    original_name: Mapped[str] = mapped_column(Text)
+    size_bytes: Mapped[int]
+    width_px: Mapped[int] = mapped_column(Integer)
+    height_px: Mapped[int] = mapped_column(Integer)
+    captured_at: Mapped[datetime | None]
+    latitude: Mapped[float | None]
+    longitude: Mapped[float | None]
+    heading_deg: Mapped[float | None]
+    position_source: Mapped[str] = mapped_column(String(10))
+    section_id: Mapped[int | None] = mapped_column(ForeignKey("section.id", ondelete="SET NULL"))
+    offset_m: Mapped[float | None]
+    chainage_m: Mapped[float | None]
+    brightness: Mapped[float | None]
+    sharpness: Mapped[float | None]
+    profile: Mapped[str | None] = mapped_column(String(100))
+    flags: Mapped[list[Any]] = mapped_column(default=list)
+
+
+class RefusedFile(Base):
+    """A file that preflight kept out of a survey, and why."""
+
+    __tablename__ = "refused_file"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(String(40))
+    reason: Mapped[str] = mapped_column(Text)
+    remedy: Mapped[str] = mapped_column(Text)
+
+
+class Checkpoint(Base):
+    """A model's weights in storage, named by their hash; `card` is what the file says of itself."""
+
+    __tablename__ = "checkpoint"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    content_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    model: Mapped[str] = mapped_column(String(100))
+    origin: Mapped[str] = mapped_column(String(100))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoint.id"))
+    card: Mapped[dict[str, Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class AnalysisResult(Base):
+    """What one checkpoint with one set of settings found in one image.
+
+    `error` is set, and the numbers are empty, where that image could not be analysed.
+    Lengths in m and widths in mm are empty without a ground sampling distance.
+    """
+
+    __tablename__ = "analysis_result"
+    __table_args__ = (
+        UniqueConstraint("image_id", "checkpoint_id", "settings_hash"),
+        Index("ix_analysis_result_run", "checkpoint_id", "settings_hash"),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("survey_image.id", ondelete="CASCADE"))
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
+    settings_hash: Mapped[str] = mapped_column(String(64))
+    settings: Mapped[dict[str, Any]]
+    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"))
+    attempt: Mapped[int] = mapped_column(Integer)
+    threshold: Mapped[float]
+    mask_hash: Mapped[str | None] = mapped_column(String(64))
+    probability_hash: Mapped[str | None] = mapped_column(String(64))
+    crack_pixels: Mapped[int | None]
+    surveyed_pixels: Mapped[int | None]
+    crack_area_ratio: Mapped[float | None]
+    crack_length_px: Mapped[float | None]
+    mean_width_px: Mapped[float | None]
+    max_width_px: Mapped[float | None]
+    orientation_deg: Mapped[float | None]
+    gsd_mm_per_px: Mapped[float | None]
+    surveyed_area_m2: Mapped[float | None]
+    crack_length_m: Mapped[float | None]
+    crack_density_m_per_m2: Mapped[float | None]
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Distress(Base):
+    """One crack of one result; `polyline_px` is [[x, y], …] in image pixels."""
+
+    __tablename__ = "distress"
+    __table_args__ = (one_of("kind", DistressType),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    result_id: Mapped[int] = mapped_column(ForeignKey("analysis_result.id", ondelete="CASCADE"), index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    length_px: Mapped[float]
+    mean_width_px: Mapped[float]
+    max_width_px: Mapped[float]
+    area_px: Mapped[int]
+    orientation_deg: Mapped[float | None]
+    length_m: Mapped[float | None]
+    mean_width_mm: Mapped[float | None]
+    max_width_mm: Mapped[float | None]
+    polyline_px: Mapped[list[Any]]
+
+
+class SectionResult(Base):
+    """A section's photos of one survey rolled up, weighted by surveyed pixels."""
+
+    __tablename__ = "section_result"
+    __table_args__ = (UniqueConstraint("survey_id", "section_id", "checkpoint_id", "settings_hash"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    section_id: Mapped[int] = mapped_column(ForeignKey("section.id", ondelete="CASCADE"), index=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"))
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
+    settings_hash: Mapped[str] = mapped_column(String(64))
+    images: Mapped[int] = mapped_column(Integer)
+    crack_area_ratio: Mapped[float]
+    crack_density_per_px: Mapped[float]
+    crack_density_m_per_m2: Mapped[float | None]
+    surveyed_area_m2: Mapped[float | None]
+    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Job(Base):
+    """The queue of record. `attempt` rises at every claim and fences writes; `failures` counts
+    attempts in a row that ended without progress; `lease_until` is on the database's clock."""
+
+    __tablename__ = "job"
+    __table_args__ = (
+        one_of("state", JobState),
+        one_of("kind", JobKind),
+        Index("ix_job_state", "state", "lease_until"),
+        # The same work may be asked for again later, but never waits or runs twice at once.
+        Index(
+            "uq_job_active_key",
+            "unique_key",
+            unique=True,
+            sqlite_where=text("state IN ('queued', 'running')"),
+            postgresql_where=text("state IN ('queued', 'running')"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"))
+    kind: Mapped[str] = mapped_column(String(40))
+    parameters: Mapped[dict[str, Any]]
+    survey_id: Mapped[int | None] = mapped_column(ForeignKey("survey.id", ondelete="SET NULL"))
+    unique_key: Mapped[str] = mapped_column(String(200))
+    state: Mapped[str] = mapped_column(String(20), default=JobState.QUEUED)
+    attempt: Mapped[int] = mapped_column(Integer, default=0)
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    max_attempts: Mapped[int] = mapped_column(Integer, default=3)
+    lease_until: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    progress_done: Mapped[int] = mapped_column(Integer, default=0)
+    progress_total: Mapped[int] = mapped_column(Integer, default=0)
+    progress_message: Mapped[str] = mapped_column(Text, default="")
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    error: Mapped[str | None] = mapped_column(Text)
+    traceback: Mapped[str | None] = mapped_column(Text)
+    requested_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class AuditEvent(Base):
+    """Who did what, when; never changed, never deleted."""
+
+    __tablename__ = "audit_event"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(default=utc_now, index=True)
+    agency_id: Mapped[int | None] = mapped_column(ForeignKey("agency.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    action: Mapped[str] = mapped_column(String(100))
+    subject: Mapped[str] = mapped_column(String(200))
+    detail: Mapped[dict[str, Any]] = mapped_column(default=dict)

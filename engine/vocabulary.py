@@ -1,0 +1,75 @@
+"""The words of the field, as enumerations; imports nothing of the project."""
+
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What a person may do; each role may do all that those before it may."""
+
+    VIEWER = "viewer"
+    SURVEYOR = "surveyor"
+    ENGINEER = "engineer"
+    ADMIN = "admin"
+
+
+class JobKind(StrEnum):
+    """Queued work; the name is also its task's."""
+
+    IMPORT_SURVEY = "import_survey"
+    ANALYSE_SURVEY = "analyse_survey"
+    MAKE_SAMPLE = "make_sample"
+
+
+class JobState(StrEnum):
+    """Life of a job; the last three are final (a retry makes it queued again)."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class DistressType(StrEnum):
+    """Kinds of distress that are told apart today."""
+
+    CRACK = "crack"
+
+
+class PositionSource(StrEnum):
+    """Where an image's position came from."""
+
+    EXIF = "exif"
+    TRACK = "track"
+    NONE = "none"
+
+
+class ImageFlag(StrEnum):
+    """What preflight noticed about an accepted image; the image is kept."""
+
+    NO_POSITION = "no_position"
+    OFF_NETWORK = "off_network"
+    BLURRED = "blurred"
+    DARK = "dark"
+    POSITION_INTERPOLATED = "position_interpolated"
+    TIME_IN_FUTURE = "time_in_future"
+    OUTSIDE_TRACK = "outside_track"
+
+
+class Refusal(StrEnum):
+    """Why preflight kept a file out of a survey."""
+
+    EMPTY_FILE = "empty_file"
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED_FORMAT = "unsupported_format"
+    DAMAGED_IMAGE = "damaged_image"
+    TOO_LARGE = "too_large"
+    TOO_SMALL = "too_small"
+    ANIMATED = "animated"
+    DUPLICATE = "duplicate"
+    UNSAFE_PATH = "unsafe_path"
+    SYMLINK = "symlink"
+    NESTED_ARCHIVE = "nested_archive"
+    ENCRYPTED = "encrypted"
+    ARCHIVE_BOMB = "archive_bomb"
+    DAMAGED_ARCHIVE = "damaged_archive"
