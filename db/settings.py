@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     broker_url: str = Field(default="", description="default: folders in home; redis://… at scale")
     storage_url: str = Field(default="", description="default: folder in home; s3://bucket/prefix at scale")
     device: str = Field(default="auto", description="auto, cpu or cuda")
-    job_lease_s: float = Field(default=30.0, gt=0, description="silence after which a job is given to another worker")
+    job_lease_s: float = Field(default=30.0, gt=0, description="silence after which a worker loses its job")
     basemap_tile_url: str = Field(default="", description="agency's own tile server; empty: no base map")
 
     @property

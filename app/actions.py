@@ -1,0 +1,263 @@
+"""One function for each thing a person does, for the pages and the command line alike.
+
+Each checks the role, writes in one transaction with its audit event, and only then sends its job.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db import jobs as job_rows
+from db import queries
+from db.models import Agency, AuditEvent, Job, Network, Survey, User, UserRole
+from db.session import transaction
+from engine.errors import EngineError, SettingsError
+from engine.networks import read_network
+from engine.vocabulary import JobKind, Role
+from jobs import queue
+
+RANK = {role: rank for rank, role in enumerate(Role)}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts, in which agency, as what."""
+
+    user_id: int
+    agency_id: int
+    role: Role
+
+
+@dataclass(frozen=True)
+class SurveyForm:
+    """What is asked for when a survey is made.
+
+    Attributes:
+        name: the survey's own name, unique in the agency.
+        network: name of the network it runs over, or None.
+        surveyed_on: day of the survey.
+        profile: name of the camera and its mounting, for the record.
+        gsd_mm_per_px: ground sampling distance of a camera that looks straight down; None leaves
+            all results in pixels.
+        clock_offset_s: added to the camera's time before it is looked up in a track.
+    """
+
+    name: str
+    network: str | None = None
+    surveyed_on: date | None = None
+    profile: str | None = None
+    gsd_mm_per_px: float | None = None
+    clock_offset_s: float = 0.0
+
+
+class PermissionDeniedError(EngineError):
+    """The person's role does not allow the action."""
+
+
+@dataclass(frozen=True)
+class ImportedNetwork:
+    """What became of a GIS file."""
+
+    network_id: int
+    sections: int
+    length_km: float
+    problems: list[str] = field(default_factory=list)
+
+
+def local_actor() -> Actor:
+    """The one engineer of an installation without sign-in (it listens on this machine only)."""
+    with transaction() as session:
+        agency = session.scalar(select(Agency).order_by(Agency.id))
+        if agency is None:
+            agency = Agency(name="Local agency")
+            session.add(agency)
+            session.flush()
+        user = session.scalar(select(User).where(User.email == "engineer@localhost"))
+        if user is None:
+            user = User(email="engineer@localhost", name="Local engineer")
+            session.add(user)
+            session.flush()
+        if session.get(UserRole, (user.id, agency.id)) is None:
+            session.add(UserRole(user_id=user.id, agency_id=agency.id, role=Role.ENGINEER))
+        return Actor(user.id, agency.id, Role.ENGINEER)
+
+
+def require(actor: Actor, role: Role, action: str) -> None:
+    """Raises PermissionDeniedError unless the actor has the role or a higher one."""
+    if RANK[actor.role] < RANK[role]:
+        raise PermissionDeniedError(
+            f"A {actor.role} may not {action}.", f"Ask for the role {role} or somebody who has it."
+        )
+
+
+def _audit(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
+    session.add(
+        AuditEvent(
+            agency_id=actor.agency_id, user_id=actor.user_id, action=action, subject=subject, detail=detail
+        )
+    )
+
+
+def _clean_name(name: str, thing: str) -> str:
+    cleaned = " ".join("".join(c for c in name if c.isprintable()).split())
+    if not cleaned or len(cleaned) > 200:
+        raise SettingsError(f"The name of the {thing} has {len(cleaned)} characters.", "Give it 1 to 200.")
+    return cleaned
+
+
+def import_network(actor: Actor, path: Path, name: str) -> ImportedNetwork:
+    """Read a GIS file of road sections into a new network.
+
+    Raises:
+        NetworkFileError: the file cannot be used; nothing was saved.
+        SettingsError: the name is taken.
+    """
+    require(actor, Role.ENGINEER, "import a network")
+    name = _clean_name(name, "network")
+    read = read_network(path)
+    with transaction() as session:
+        if queries.find_network(session, actor.agency_id, name) is not None:
+            raise SettingsError(f"There is a network named {name!r} already.", "Choose another name.")
+        network = Network(agency_id=actor.agency_id, name=name)
+        session.add(network)
+        session.flush()
+        queries.add_sections(session, network.id, read.sections)
+        _audit(session, actor, "network.import", name, sections=len(read.sections))
+        network_id = network.id
+    length_km = sum(section.length_m for section in read.sections) / 1000
+    return ImportedNetwork(network_id, len(read.sections), length_km, list(read.problems))
+
+
+def create_survey(actor: Actor, form: SurveyForm) -> int:
+    """Make an empty survey; returns its id.
+
+    Raises:
+        SettingsError: the name is taken, the network unknown, or the GSD not a positive number.
+    """
+    require(actor, Role.SURVEYOR, "create a survey")
+    name = _clean_name(form.name, "survey")
+    if form.gsd_mm_per_px is not None and not 0.01 <= form.gsd_mm_per_px <= 1000:
+        raise SettingsError(
+            f"A ground sampling distance of {form.gsd_mm_per_px} mm per pixel is not possible.",
+            "Give 0.01 to 1000, or leave it empty to keep results in pixels.",
+        )
+    with transaction() as session:
+        if queries.find_survey(session, actor.agency_id, name) is not None:
+            raise SettingsError(f"There is a survey named {name!r} already.", "Choose another name.")
+        network_id = None
+        if form.network is not None:
+            network = queries.find_network(session, actor.agency_id, form.network)
+            if network is None:
+                raise SettingsError(f"There is no network named {form.network!r}.", "Import it first.")
+            network_id = network.id
+        survey = Survey(
+            agency_id=actor.agency_id,
+            network_id=network_id,
+            name=name,
+            surveyed_on=form.surveyed_on,
+            profile=form.profile,
+            gsd_mm_per_px=form.gsd_mm_per_px,
+            clock_offset_s=form.clock_offset_s,
+        )
+        session.add(survey)
+        session.flush()
+        _audit(session, actor, "survey.create", name)
+        return survey.id
+
+
+def _request(
+    session: Session,
+    actor: Actor,
+    kind: JobKind,
+    key: str,
+    parameters: dict[str, Any],
+    survey_id: int | None = None,
+) -> int:
+    job, new = job_rows.create_job(
+        session,
+        agency_id=actor.agency_id,
+        kind=kind,
+        parameters=parameters,
+        unique_key=key,
+        survey_id=survey_id,
+        requested_by=actor.user_id,
+    )
+    if new:
+        _audit(session, actor, f"job.{kind}", f"job {job.id}", **parameters)
+    return job.id
+
+
+def request_import(actor: Actor, survey_id: int, source: Path, track: Path | None = None) -> int:
+    """Queue the check and storing of photos (a photo, a folder or a zip on this machine).
+
+    Returns:
+        The id of the job; the same one if this source already waits or is being read.
+    """
+    require(actor, Role.SURVEYOR, "import photos")
+    if not source.exists():
+        raise SettingsError(f"{source} does not exist on this machine.", "Check the path.")
+    with transaction() as session:
+        survey = queries.get_survey(session, actor.agency_id, survey_id)
+        parameters = {"source": str(source.resolve()), "track": str(track.resolve()) if track else None}
+        key = f"import:{survey.id}:{parameters['source']}"
+        job_id = _request(session, actor, JobKind.IMPORT_SURVEY, key, parameters, survey.id)
+    queue.send(job_id, JobKind.IMPORT_SURVEY)
+    return job_id
+
+
+def request_analysis(actor: Actor, survey_id: int, checkpoint: str = "base") -> int:
+    """Queue the analysis of a survey's photos; photos that have a result of the same checkpoint and
+    settings are not analysed again. Returns the id of the job."""
+    require(actor, Role.SURVEYOR, "start an analysis")
+    with transaction() as session:
+        survey = queries.get_survey(session, actor.agency_id, survey_id)
+        if queries.count_images(session, survey.id) == 0:
+            raise SettingsError(f"Survey {survey.name!r} has no photos.", "Import photos first.")
+        key = f"analyse:{survey.id}:{checkpoint}"
+        parameters = {"checkpoint": checkpoint}
+        job_id = _request(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)
+    queue.send(job_id, JobKind.ANALYSE_SURVEY)
+    return job_id
+
+
+def request_sample(actor: Actor) -> int:
+    """Queue the making of the sample network and its two surveys, which are then analysed."""
+    require(actor, Role.SURVEYOR, "make the sample")
+    with transaction() as session:
+        job_id = _request(session, actor, JobKind.MAKE_SAMPLE, f"sample:{actor.agency_id}", {})
+    queue.send(job_id, JobKind.MAKE_SAMPLE)
+    return job_id
+
+
+def cancel_job(actor: Actor, job_id: int) -> bool:
+    """Ask a job to stop; it does within seconds. False if it had ended already."""
+    require(actor, Role.SURVEYOR, "cancel a job")
+    with transaction() as session:
+        _own_job(session, actor, job_id)
+        stopped = job_rows.cancel_job(session, job_id)
+        _audit(session, actor, "job.cancel", f"job {job_id}", stopped=stopped)
+        return stopped
+
+
+def retry_job(actor: Actor, job_id: int) -> bool:
+    """Queue a failed or cancelled job again; what it had saved is kept. False in any other state."""
+    require(actor, Role.SURVEYOR, "retry a job")
+    with transaction() as session:
+        job = _own_job(session, actor, job_id)
+        queued = job_rows.retry_job(session, job_id)
+        _audit(session, actor, "job.retry", f"job {job_id}", queued=queued)
+        kind = JobKind(job.kind)
+    if queued:
+        queue.send(job_id, kind)
+    return queued
+
+
+def _own_job(session: Session, actor: Actor, job_id: int) -> Job:
+    job = session.get(Job, job_id)
+    if job is None or job.agency_id != actor.agency_id:
+        raise SettingsError(f"There is no job {job_id}.", "See the list of jobs.")
+    return job
