@@ -51,12 +51,14 @@ def aggregate(
     cols = np.clip(xs + jitter[1], 0, width_px - 1).astype(np.intp)
     seeds[rows, cols] = 0
     _, cells = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 3, labelType=cv2.DIST_LABEL_PIXEL)
-    warp = 0.22 * grain_px
+    warp = rng.uniform(0.06, 0.2) * grain_px
     grid_y, grid_x = np.mgrid[0:height_px, 0:width_px].astype(np.float32)
     detail_px = max(1.5, 0.5 * grain_px)
     map_x = grid_x + np.float32(warp) * smooth_noise(rng, height_px, width_px, detail_px)
     map_y = grid_y + np.float32(warp) * smooth_noise(rng, height_px, width_px, detail_px)
-    warped = cv2.remap(cells.astype(np.float32), map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT)
+    warped = cv2.remap(
+        cells.astype(np.float32), map_x, map_y, cv2.INTER_NEAREST, borderMode=cv2.BORDER_REFLECT
+    )
     label = warped.astype(np.int32)
     inside = np.ones_like(seeds)
     inside[:, 1:] &= label[:, 1:] == label[:, :-1]
@@ -80,7 +82,7 @@ def _emboss(height: FloatImage, angle: float, strength: float) -> FloatImage:
 def _surface(rng: np.random.Generator, height_px: int, width_px: int, grain_px: float) -> FloatImage:
     """Brightness factor (H, W) around 1 of asphalt with stones of `grain_px`, or of smooth concrete."""
     surface = np.zeros((height_px, width_px), np.float32)
-    for size, strength in ((1.0, 0.10), (2.5, 0.10), (7.0, 0.07), (25.0, 0.05), (90.0, 0.06)):
+    for size, strength in ((1.0, 0.10), (2.5, 0.10), (7.0, 0.07), (25.0, 0.035), (90.0, 0.04)):
         amount = strength * rng.uniform(0.2, 1.6)
         surface += np.float32(amount) * smooth_noise(rng, height_px, width_px, size)
     surface = np.exp(surface)
@@ -96,12 +98,12 @@ def _surface(rng: np.random.Generator, height_px: int, width_px: int, grain_px: 
         if size < 2:
             break
         cover = 1.0 if octave == 0 and rng.random() < 0.5 else rng.uniform(0.15, 0.95)
-        stones, height = aggregate(rng, height_px, width_px, size, cover, rng.uniform(0.05, 0.45))
+        stones, height = aggregate(rng, height_px, width_px, size, cover, rng.uniform(0.08, 0.55))
         shade = np.float32(rng.uniform(1.0, 1.7)) * stones
         if octave == 0:
             surface *= 1 - np.float32(gap) * (1 - np.clip(2 * height, 0, 1)) * np.float32(cover)
         surface += (shade * surface.mean() - surface) * height * np.float32(rng.uniform(0.3, 0.95))
-        surface *= _emboss(height, light, rng.uniform(0, 0.9))
+        surface *= _emboss(height, light, 0.6 * rng.random() ** 1.7)
     flecks = smooth_noise(rng, height_px, width_px, rng.uniform(1.5, 4)) > rng.uniform(2.0, 3.2)
     surface *= 1 + np.float32(rng.uniform(0, 1.0)) * cv2.GaussianBlur(flecks.astype(np.float32), (0, 0), 0.8)
     return np.asarray(surface, np.float32)
@@ -109,7 +111,7 @@ def _surface(rng: np.random.Generator, height_px: int, width_px: int, grain_px: 
 
 def _illumination(rng: np.random.Generator, height_px: int, width_px: int) -> FloatImage:
     """Slow changes of light and wear over the picture: a factor (H, W) around 1."""
-    grid_y, grid_x = np.mgrid[0:1:height_px * 1j, 0:1:width_px * 1j].astype(np.float32)
+    grid_y, grid_x = np.mgrid[0 : 1 : height_px * 1j, 0 : 1 : width_px * 1j].astype(np.float32)
     tilt = rng.normal(0, 0.18, 2).astype(np.float32)
     field = tilt[0] * (grid_x - 0.5) + tilt[1] * (grid_y - 0.5)
     if rng.random() < 0.3:  # vignette
@@ -150,13 +152,13 @@ def procedural_pavement(
     grey = np.power(np.clip(surface, 0.02, 6), np.float32(contrast))
     grey *= _illumination(rng, height_px, width_px)
     grey *= np.float32(level) / np.float32(grey.mean())
-    cast = 1 + rng.normal(0, 0.045, 3).astype(np.float32)
-    tint = rng.normal(0, 0.03, 3).astype(np.float32)
+    cast = 1 + rng.normal(0, 0.03, 3).astype(np.float32)
+    tint = rng.normal(0, 0.007, 3).astype(np.float32)
     stain = smooth_noise(rng, height_px, width_px, rng.uniform(10, 120))
     rgb = grey[..., None] * (cast + stain[..., None] * tint)
     if grain > 3:  # stones differ in colour, not only in brightness
         chroma = smooth_noise(rng, height_px, width_px, grain * 0.7)[..., None]
-        rgb *= 1 + chroma * rng.normal(0, 0.035, 3).astype(np.float32)
+        rgb *= 1 + chroma * rng.normal(0, 0.015, 3).astype(np.float32)
     image = np.clip(rgb * 255, 0, 255).astype(np.uint8)
     return camera_effects(rng, image) if camera else image
 
