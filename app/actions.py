@@ -14,7 +14,9 @@ from sqlalchemy.orm import Session
 from db import jobs as job_rows
 from db import queries
 from db.models import Agency, AuditEvent, Job, Network, Survey, User, UserRole
+from db.registry import ensure_checkpoint
 from db.session import transaction
+from db.storage import get_storage
 from engine.errors import EngineError, SettingsError
 from engine.networks import read_network
 from engine.vocabulary import JobKind, Role
@@ -191,18 +193,30 @@ def _request(
     return job.id
 
 
-def request_import(actor: Actor, survey_id: int, source: Path, track: Path | None = None) -> int:
-    """Queue the check and storing of photos (a photo, a folder or a zip on this machine).
+def request_import(
+    actor: Actor, survey_id: int, source: Path, track: Path | None = None, track_name: str | None = None
+) -> int:
+    """Queue the check and storing of photos (a photo, folder or zip on this machine, or an upload's folder).
+
+    Args:
+        actor: who asks.
+        survey_id: the survey that the photos are added to.
+        source: where they are.
+        track: GPX or CSV positions by time, or None for those in the photos.
+        track_name: the name people know the track by, where it differs from the path's.
 
     Returns:
         The id of the job; the same one if this source already waits or is being read.
     """
     require(actor, Role.SURVEYOR, "import photos")
-    if not source.exists():
-        raise SettingsError(f"{source} does not exist on this machine.", "Check the path.")
+    for path in (source, track):
+        if path is not None and not path.exists():
+            raise SettingsError(f"{path} does not exist on this machine.", "Check the path.")
     with transaction() as session:
         survey = queries.get_survey(session, actor.agency_id, survey_id)
-        parameters = {"source": str(source.resolve()), "track": str(track.resolve()) if track else None}
+        parameters: dict[str, Any] = {"source": str(source.resolve())}
+        if track is not None:
+            parameters |= {"track": str(track.resolve()), "track_name": track_name or track.name}
         key = f"import:{survey.id}:{parameters['source']}"
         job_id = _request(session, actor, JobKind.IMPORT_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.IMPORT_SURVEY)
@@ -211,14 +225,28 @@ def request_import(actor: Actor, survey_id: int, source: Path, track: Path | Non
 
 def request_analysis(actor: Actor, survey_id: int, checkpoint: str = "base") -> int:
     """Queue the analysis of a survey's photos; photos that have a result of the same checkpoint and
-    settings are not analysed again. Returns the id of the job."""
+    settings are not analysed again.
+
+    Args:
+        actor: who asks.
+        survey_id: the survey.
+        checkpoint: the name of a registered or shipped one, or a .safetensors file on this machine.
+
+    Returns:
+        The id of the job.
+
+    Raises:
+        CheckpointError: no such checkpoint.
+        SettingsError: the survey has no photos.
+    """
     require(actor, Role.SURVEYOR, "start an analysis")
     with transaction() as session:
         survey = queries.get_survey(session, actor.agency_id, survey_id)
         if queries.count_images(session, survey.id) == 0:
             raise SettingsError(f"Survey {survey.name!r} has no photos.", "Import photos first.")
-        key = f"analyse:{survey.id}:{checkpoint}"
-        parameters = {"checkpoint": checkpoint}
+        registered = ensure_checkpoint(session, get_storage(), checkpoint)
+        key = f"analyse:{survey.id}:{registered.id}"
+        parameters = {"checkpoint_id": registered.id, "checkpoint": registered.name}
         job_id = _request(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.ANALYSE_SURVEY)
     return job_id

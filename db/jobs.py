@@ -6,7 +6,7 @@ Every function takes the caller's session and leaves the commit to it.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select, update
+from sqlalchemy import and_, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -172,6 +172,32 @@ def finish_job(
     ).scalar_one_or_none()
     if ended is None:
         raise LostJobError(f"job {job.id} attempt {job.attempt}")
+
+
+def give_back_job(session: Session, job: ClaimedJob, *, error: str, traceback: str) -> JobState:
+    """After a crash: queue the job for another attempt, or fail it after `max_attempts` in a row.
+
+    Returns:
+        The job's new state. Raises LostJobError as `heartbeat` does.
+    """
+    spent = Job.failures >= Job.max_attempts
+    state = session.execute(
+        update(Job)
+        .where(_held(job))
+        .values(
+            state=case((spent, JobState.FAILED.value), else_=JobState.QUEUED.value),
+            finished_at=case((spent, database_now()), else_=None),
+            lease_until=None,
+            sent_at=None,
+            error=error,
+            traceback=traceback,
+        )
+        .returning(Job.state)
+        .execution_options(synchronize_session=False)
+    ).scalar_one_or_none()
+    if state is None:
+        raise LostJobError(f"job {job.id} attempt {job.attempt}")
+    return JobState(state)
 
 
 def cancel_job(session: Session, job_id: int) -> bool:

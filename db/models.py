@@ -191,6 +191,7 @@ class SurveyImage(Base):
     sharpness: Mapped[float | None]
     profile: Mapped[str | None] = mapped_column(String(100))
     flags: Mapped[list[Any]] = mapped_column(default=list)
+    notes: Mapped[list[Any]] = mapped_column(default=list)
 
 
 class RefusedFile(Base):

@@ -13,6 +13,7 @@ import fsspec
 from db.settings import get_settings
 from engine.errors import SettingsError
 
+UNFINISHED = ".writing-"
 SCHEMES = {"file", "s3", "memory"}
 
 
@@ -71,11 +72,16 @@ class Storage:
         return cached
 
     def hashes_older_than(self, age: timedelta) -> Iterator[str]:
-        """Stored hashes whose file was last touched more than `age` ago."""
+        """Stored hashes whose file was last touched more than `age` ago; unfinished files that a killed
+        process left are removed on the way."""
         oldest = datetime.now(UTC) - age
         for path in self.fs.find(f"{self.root}/objects"):
             if self.fs.modified(path).astimezone(UTC) < oldest:
-                yield path.rsplit("/", 1)[-1]
+                name = path.rsplit("/", 1)[-1]
+                if name.startswith(UNFINISHED):
+                    self.fs.rm_file(path)
+                else:
+                    yield name
 
     def delete(self, content_hash: str) -> None:
         self.fs.rm_file(self._path(content_hash))
@@ -87,7 +93,7 @@ def _write_atomically(path: Path, data: bytes) -> None:
         os.utime(path)
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)

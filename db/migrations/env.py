@@ -1,0 +1,34 @@
+"""Alembic's entry: one transaction for all revisions, so a killed migration leaves the old schema."""
+
+from typing import Any
+
+from alembic import context
+
+from db.models import Base, UtcDateTime
+from db.session import get_engine
+
+
+def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
+    if kind == "type" and isinstance(item, UtcDateTime):
+        return "db.models.UtcDateTime()"
+    return False
+
+
+def run() -> None:
+    options: dict[str, Any] = {
+        "target_metadata": Base.metadata,
+        "render_as_batch": True,
+        "render_item": render_item,
+        "transaction_per_migration": False,
+    }
+    with get_engine().connect() as connection:
+        context.configure(connection=connection, **options)
+        with context.begin_transaction():
+            if connection.dialect.name == "postgresql":
+                # Several processes may start at once; the first migrates, the others find it done.
+                connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7283001)")
+            context.run_migrations()
+        connection.commit()
+
+
+run()

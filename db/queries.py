@@ -1,0 +1,296 @@
+"""Reads and writes that more than one room needs: plain functions on the caller's session."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import shapely
+from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from db.models import (
+    AnalysisResult,
+    Checkpoint,
+    Distress,
+    Network,
+    RefusedFile,
+    Section,
+    SectionResult,
+    Survey,
+    SurveyImage,
+    utc_now,
+)
+from engine.errors import SettingsError
+
+if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
+    from engine.networks import SectionRecord
+
+
+@dataclass(frozen=True)
+class StoredSections:
+    """A network's sections as parallel sequences, in order of `section_key`."""
+
+    ids: list[int]
+    keys: list[str]
+    from_m: list[float]
+    to_m: list[float]
+    lengths_m: list[float]
+    lines: list[shapely.LineString]
+
+
+def find_network(session: Session, agency_id: int, name: str) -> Network | None:
+    return session.scalar(select(Network).where(Network.agency_id == agency_id, Network.name == name))
+
+
+def find_survey(session: Session, agency_id: int, name: str) -> Survey | None:
+    return session.scalar(select(Survey).where(Survey.agency_id == agency_id, Survey.name == name))
+
+
+def get_survey(session: Session, agency_id: int, survey_id: int) -> Survey:
+    """Raises SettingsError where the agency has no such survey: another's is not told apart."""
+    survey = session.get(Survey, survey_id)
+    if survey is None or survey.agency_id != agency_id:
+        raise SettingsError(f"There is no survey {survey_id}.", "See the list of surveys.")
+    return survey
+
+
+def count_images(session: Session, survey_id: int) -> int:
+    return session.scalar(select(func.count()).where(SurveyImage.survey_id == survey_id)) or 0
+
+
+def add_sections(session: Session, network_id: int, sections: "Iterable[SectionRecord]") -> None:
+    rows = []
+    for section in sections:
+        west, south, east, north = section.geometry.bounds
+        rows.append(
+            {
+                "network_id": network_id,
+                "section_key": section.section_key,
+                "road": section.road,
+                "from_m": section.from_m,
+                "to_m": section.to_m,
+                "functional_class": section.functional_class,
+                "surface": section.surface,
+                "lanes": section.lanes,
+                "lane_width_m": section.lane_width_m,
+                "aadt": section.aadt,
+                "length_m": section.length_m,
+                "geometry": shapely.to_wkb(section.geometry),
+                "south": south,
+                "north": north,
+                "west": west,
+                "east": east,
+            }
+        )
+    if rows:
+        session.execute(insert(Section), rows)
+
+
+def load_sections(session: Session, network_id: int) -> StoredSections:
+    rows = session.execute(
+        select(
+            Section.id, Section.section_key, Section.from_m, Section.to_m, Section.length_m, Section.geometry
+        )
+        .where(Section.network_id == network_id)
+        .order_by(Section.section_key)
+    ).all()
+    return StoredSections(
+        ids=[row.id for row in rows],
+        keys=[row.section_key for row in rows],
+        from_m=[row.from_m for row in rows],
+        to_m=[row.to_m for row in rows],
+        lengths_m=[row.length_m for row in rows],
+        lines=[shapely.from_wkb(row.geometry) for row in rows],
+    )
+
+
+def known_hashes(session: Session, survey_id: int) -> dict[str, str]:
+    """Content hash -> name of the photos a survey has already."""
+    rows = session.execute(
+        select(SurveyImage.content_hash, SurveyImage.original_name).where(SurveyImage.survey_id == survey_id)
+    )
+    return {row.content_hash: row.original_name for row in rows}
+
+
+def add_images(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    if rows:
+        session.execute(insert(SurveyImage), list(rows))
+
+
+def replace_refused(
+    session: Session, survey_id: int, names: Sequence[str], rows: Sequence[dict[str, Any]]
+) -> None:
+    """Keep what the last import of each name said: a file that was mended is no longer refused.
+
+    Args:
+        session: the transaction.
+        survey_id: the survey.
+        names: all files of the import.
+        rows: those that were refused.
+    """
+    for start in range(0, len(names), 500):
+        session.execute(
+            delete(RefusedFile)
+            .where(RefusedFile.survey_id == survey_id, RefusedFile.name.in_(names[start : start + 500]))
+            .execution_options(synchronize_session=False)
+        )
+    if rows:
+        session.execute(insert(RefusedFile), list(rows))
+
+
+def find_checkpoint(session: Session, name: str) -> Checkpoint | None:
+    return session.scalar(select(Checkpoint).where(Checkpoint.name == name))
+
+
+def survey_images(session: Session, survey_id: int) -> list[tuple[int, str, str]]:
+    """(id, content hash, name) of a survey's photos along the road, then in the order of time."""
+    rows = session.execute(
+        select(SurveyImage.id, SurveyImage.content_hash, SurveyImage.original_name)
+        .where(SurveyImage.survey_id == survey_id)
+        .order_by(SurveyImage.section_id, SurveyImage.chainage_m, SurveyImage.captured_at, SurveyImage.id)
+    )
+    return [(row.id, row.content_hash, row.original_name) for row in rows]
+
+
+def pending_images(
+    session: Session, survey_id: int, checkpoint_id: int, settings_hash: str
+) -> list[tuple[int, str, str]]:
+    """`survey_images` without a result of this checkpoint and settings; those that failed are tried again."""
+    done = select(AnalysisResult.image_id).where(
+        AnalysisResult.checkpoint_id == checkpoint_id,
+        AnalysisResult.settings_hash == settings_hash,
+        AnalysisResult.error.is_(None),
+    )
+    finished = set(session.scalars(done))
+    return [image for image in survey_images(session, survey_id) if image[0] not in finished]
+
+
+def add_results(
+    session: Session, rows: Sequence[dict[str, Any]], distresses: Sequence[Sequence[dict[str, Any]]]
+) -> None:
+    """Write results and their distresses in bulk, in place of any earlier ones of the same key.
+
+    Args:
+        session: a transaction that has just proved, with a heartbeat, that the job is still held.
+        rows: one for each image, all of one checkpoint and settings.
+        distresses: for each row its cracks, without `result_id`.
+    """
+    if not rows:
+        return
+    first = rows[0]
+    session.execute(
+        delete(AnalysisResult)
+        .where(
+            AnalysisResult.image_id.in_([row["image_id"] for row in rows]),
+            AnalysisResult.checkpoint_id == first["checkpoint_id"],
+            AnalysisResult.settings_hash == first["settings_hash"],
+        )
+        .execution_options(synchronize_session=False)
+    )
+    ids = session.scalars(
+        insert(AnalysisResult).returning(AnalysisResult.id, sort_by_parameter_order=True), list(rows)
+    ).all()
+    cracks = [
+        {"result_id": result_id, **crack}
+        for result_id, found in zip(ids, distresses, strict=True)
+        for crack in found
+    ]
+    if cracks:
+        session.execute(insert(Distress), cracks)
+
+
+def refresh_sections(
+    session: Session,
+    survey_id: int,
+    checkpoint_id: int,
+    settings_hash: str,
+    image_ids: Sequence[int] | None = None,
+) -> None:
+    """Roll photos up to their sections, weighted by surveyed pixels (and by area where the GSD is known).
+
+    Args:
+        session: the transaction that wrote the results.
+        survey_id: the survey.
+        checkpoint_id: with `settings_hash`, which of its results.
+        settings_hash: see `AnalysisResult`.
+        image_ids: only the sections that these lie on; None for all of the survey.
+    """
+    touched = select(SurveyImage.section_id).where(
+        SurveyImage.survey_id == survey_id, SurveyImage.section_id.is_not(None)
+    )
+    if image_ids is not None:
+        touched = touched.where(SurveyImage.id.in_(image_ids))
+    section_ids = session.scalars(touched.distinct()).all()
+    if not section_ids:
+        return
+    measured = AnalysisResult.gsd_mm_per_px.is_not(None)
+    surveyed_m2 = func.sum(case((measured, AnalysisResult.surveyed_area_m2)))
+    rolled = session.execute(
+        select(
+            SurveyImage.section_id,
+            func.count().label("images"),
+            func.sum(AnalysisResult.surveyed_pixels).label("surveyed_px"),
+            func.sum(AnalysisResult.crack_pixels).label("crack_px"),
+            func.sum(AnalysisResult.crack_length_px).label("length_px"),
+            func.sum(case((measured, AnalysisResult.crack_length_m))).label("length_m"),
+            surveyed_m2.label("surveyed_m2"),
+        )
+        .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
+        .where(
+            SurveyImage.survey_id == survey_id,
+            SurveyImage.section_id.in_(section_ids),
+            AnalysisResult.checkpoint_id == checkpoint_id,
+            AnalysisResult.settings_hash == settings_hash,
+            AnalysisResult.error.is_(None),
+        )
+        .group_by(SurveyImage.section_id)
+    ).all()
+    session.execute(
+        delete(SectionResult)
+        .where(
+            SectionResult.survey_id == survey_id,
+            SectionResult.section_id.in_(section_ids),
+            SectionResult.checkpoint_id == checkpoint_id,
+            SectionResult.settings_hash == settings_hash,
+        )
+        .execution_options(synchronize_session=False)
+    )
+    rows = [
+        {
+            "section_id": row.section_id,
+            "survey_id": survey_id,
+            "checkpoint_id": checkpoint_id,
+            "settings_hash": settings_hash,
+            "images": row.images,
+            "crack_area_ratio": float(row.crack_px / row.surveyed_px),
+            "crack_density_per_px": float(row.length_px / row.surveyed_px),
+            "crack_density_m_per_m2": row.length_m / row.surveyed_m2 if row.surveyed_m2 else None,
+            "surveyed_area_m2": row.surveyed_m2,
+            "updated_at": utc_now(),
+        }
+        for row in rolled
+        if row.surveyed_px
+    ]
+    if rows:
+        session.execute(insert(SectionResult), rows)
+
+
+def show_analysis(session: Session, survey_id: int, checkpoint_id: int, settings_hash: str) -> None:
+    """Choose which analysis of a survey the pages show."""
+    session.execute(
+        update(Survey)
+        .where(Survey.id == survey_id)
+        .values(shown_checkpoint_id=checkpoint_id, shown_settings_hash=settings_hash)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def referenced_hashes(session: Session) -> set[str]:
+    """Content hashes that some row names."""
+    columns = (
+        SurveyImage.content_hash,
+        AnalysisResult.mask_hash,
+        AnalysisResult.probability_hash,
+        Checkpoint.content_hash,
+    )
+    return {found for column in columns for found in session.scalars(select(column).distinct()) if found}

@@ -1,0 +1,245 @@
+"""Where the engine meets the database: the work of each kind of job."""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from sqlalchemy.orm import Session
+
+from db import queries
+from db.models import Checkpoint, Survey
+from db.registry import checkpoint_file
+from db.session import reading
+from db.settings import get_settings
+from db.storage import Storage, get_storage
+from engine.errors import EngineError, InvalidImageError
+from engine.images import load_image
+from engine.measurement import measure_cracks
+from engine.vocabulary import DistressType, JobKind
+from jobs.importing import import_survey
+from jobs.running import RunningJob
+from jobs.sampling import make_sample
+
+if TYPE_CHECKING:  # torch is loaded by the worker that computes, at its first analysis
+    from engine.inference import InferenceSettings
+    from engine.models.base import CrackModel
+
+log = logging.getLogger(__name__)
+
+# Raised when `measure_cracks` changes what it reports, so that new numbers never mix with old ones.
+MEASUREMENT_VERSION = 1
+# The working scale is chosen on this many photos, spread over the survey.
+SCALE_SAMPLE = 12
+# A killed worker repeats at most this much.
+SAVE_EVERY_S = 2.0
+SAVE_EVERY_IMAGES = 16
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """All that the analysis of one photo needs to know."""
+
+    checkpoint_id: int
+    settings: "InferenceSettings"
+    settings_hash: str
+    threshold: float
+    gsd_mm_per_px: float | None
+
+
+def settings_hash(settings: dict[str, Any]) -> str:
+    """Names a way to compute: results of the same checkpoint and hash are interchangeable."""
+    named = {**settings, "measurement_version": MEASUREMENT_VERSION}
+    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
+
+
+def analyse_survey(job: RunningJob) -> None:
+    """Segment and measure every photo that has no result yet; a restart goes on where it stopped."""
+    from engine.checkpoints import load_checkpoint
+
+    storage = get_storage()
+    with reading() as session:
+        survey = session.get_one(Survey, job.claimed.survey_id)
+        checkpoint = session.get_one(Checkpoint, job.parameters["checkpoint_id"])
+    model, card = load_checkpoint(checkpoint_file(storage, checkpoint))
+    job.beat(message="Looking at the photos")
+    settings = _settled(job, survey, model, card.threshold, card.working_scale, storage)
+    analysis = Analysis(
+        checkpoint_id=checkpoint.id,
+        settings=settings,
+        settings_hash=settings_hash(_how(settings)),
+        threshold=card.threshold if settings.threshold is None else settings.threshold,
+        gsd_mm_per_px=survey.gsd_mm_per_px,
+    )
+    with reading() as session:
+        total = queries.count_images(session, survey.id)
+        pending = queries.pending_images(session, survey.id, checkpoint.id, analysis.settings_hash)
+    _analyse_images(job, analysis, model, storage, survey.id, pending, total)
+
+
+def _how(settings: "InferenceSettings") -> dict[str, Any]:
+    """The settings that change a result: the device does not."""
+    return {key: value for key, value in asdict(settings).items() if key != "device"}
+
+
+def _settled(
+    job: RunningJob,
+    survey: Survey,
+    model: "CrackModel",
+    threshold: float,
+    working_scale: float | None,
+    storage: Storage,
+) -> "InferenceSettings":
+    """The job's settings; what is chosen from the photos is chosen once and kept with the job."""
+    from engine.inference import InferenceSettings
+    from engine.scale import estimate_working_scale
+
+    device = get_settings().device
+    if kept := job.parameters.get("settings"):
+        return InferenceSettings(**{**kept, "device": device})
+    settings = InferenceSettings(threshold=threshold, working_scale=working_scale, device=device)
+    if settings.working_scale is None:
+        images = _sample_images(job, survey.id, storage)
+        if images:
+            estimate = estimate_working_scale(model, images, settings, on_step=lambda: job.beat())
+            settings = replace(settings, working_scale=estimate.scale)
+    parameters = {**job.parameters, "settings": _how(settings)}
+    job.save(lambda _session: None, parameters=parameters)
+    return settings
+
+
+def _sample_images(job: RunningJob, survey_id: int, storage: Storage) -> list[npt.NDArray[np.uint8]]:
+    with reading() as session:
+        hashes = [content_hash for _, content_hash, _ in queries.survey_images(session, survey_id)]
+    images = []
+    for at in np.linspace(0, len(hashes) - 1, min(SCALE_SAMPLE, len(hashes))).round().astype(int):
+        job.beat()
+        try:
+            images.append(load_image(storage.read(hashes[at])))
+        except (InvalidImageError, FileNotFoundError):
+            continue  # it fails by itself, with its reason, when its turn comes
+    return images
+
+
+def _analyse_images(
+    job: RunningJob,
+    analysis: Analysis,
+    model: "CrackModel",
+    storage: Storage,
+    survey_id: int,
+    pending: list[tuple[int, str, str]],
+    total: int,
+) -> None:
+    rows: list[dict[str, Any]] = []
+    cracks: list[list[dict[str, Any]]] = []
+    done = total - len(pending)
+    saved_at = time.monotonic()
+
+    def write(session: Session) -> None:
+        queries.add_results(session, rows, cracks)
+        run = (survey_id, analysis.checkpoint_id, analysis.settings_hash)
+        queries.refresh_sections(session, *run, image_ids=[row["image_id"] for row in rows])
+        queries.show_analysis(session, *run)
+
+    for image_id, content_hash, name in pending:
+        row, found = _analyse_image(job, analysis, model, storage, content_hash, name)
+        rows.append({**row, "image_id": image_id})
+        cracks.append(found)
+        done += 1
+        if len(rows) >= SAVE_EVERY_IMAGES or time.monotonic() - saved_at >= SAVE_EVERY_S:
+            job.save(write, done=done, total=total, message=f"{done} of {total} photos")
+            rows, cracks, saved_at = [], [], time.monotonic()
+    job.save(write, done=done, total=total, message=f"{done} of {total} photos")
+
+
+def _analyse_image(
+    job: RunningJob,
+    analysis: Analysis,
+    model: "CrackModel",
+    storage: Storage,
+    content_hash: str,
+    name: str,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """One photo's result row and its cracks; a photo that cannot be analysed gets its reason instead."""
+    from engine.inference import predict_probability_map
+
+    row: dict[str, Any] = {
+        "checkpoint_id": analysis.checkpoint_id,
+        "settings_hash": analysis.settings_hash,
+        "settings": _how(analysis.settings),
+        "job_id": job.claimed.id,
+        "attempt": job.claimed.attempt,
+        "threshold": analysis.threshold,
+        "gsd_mm_per_px": analysis.gsd_mm_per_px,
+        **dict.fromkeys(RESULT_NUMBERS),
+        "mask_hash": None,
+        "probability_hash": None,
+        "error": None,
+    }
+    try:
+        image = load_image(storage.read(content_hash))
+        probability = predict_probability_map(
+            model, image, analysis.settings, on_tile=lambda _done, _total: job.beat()
+        )
+    except FileNotFoundError:
+        missing = (
+            f"The stored photo {name} is missing. Restore the storage from its backup, then analyse again."
+        )
+        return {**row, "error": missing}, []
+    except EngineError as problem:
+        return {**row, "error": f"{name}: {problem}"}, []
+    mask = probability >= analysis.threshold
+    measured = measure_cracks(mask, probability, gsd_mm_per_px=analysis.gsd_mm_per_px)
+    row["mask_hash"] = storage.put(_png(mask.astype(np.uint8) * 255))
+    row["probability_hash"] = storage.put(_png((probability * 255).round().astype(np.uint8)))
+    row.update({number: getattr(measured, number) for number in RESULT_NUMBERS})
+    return row, [_distress(crack) for crack in measured.cracks]
+
+
+RESULT_NUMBERS = (
+    "crack_pixels",
+    "surveyed_pixels",
+    "crack_area_ratio",
+    "crack_length_px",
+    "mean_width_px",
+    "max_width_px",
+    "orientation_deg",
+    "surveyed_area_m2",
+    "crack_length_m",
+    "crack_density_m_per_m2",
+)
+
+
+def _distress(crack: Any) -> dict[str, Any]:
+    return {
+        "kind": DistressType.CRACK,
+        "length_px": crack.length_px,
+        "mean_width_px": crack.mean_width_px,
+        "max_width_px": crack.max_width_px,
+        "area_px": crack.area_px,
+        "orientation_deg": crack.orientation_deg,
+        "length_m": crack.length_m,
+        "mean_width_mm": crack.mean_width_mm,
+        "max_width_mm": crack.max_width_mm,
+        "polyline_px": [[round(float(x), 1), round(float(y), 1)] for x, y in crack.polyline_px],
+    }
+
+
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
+    ok, encoded = cv2.imencode(".png", image)
+    if not ok:
+        raise EngineError("A mask could not be written as PNG.", "Report this as a fault of the software.")
+    return encoded.tobytes()
+
+
+WORK_OF: dict[JobKind, Callable[[RunningJob], None]] = {
+    JobKind.IMPORT_SURVEY: import_survey,
+    JobKind.ANALYSE_SURVEY: analyse_survey,
+    JobKind.MAKE_SAMPLE: make_sample,
+}

@@ -1,0 +1,77 @@
+"""Makes the sample network and its two surveys, so that a new installation has something to show."""
+
+from sqlalchemy.orm import Session
+
+from db import jobs as job_rows
+from db import queries
+from db.models import Network, Survey
+from db.registry import ensure_checkpoint
+from db.session import reading, transaction
+from db.storage import get_storage
+from engine.archives import SourceFile
+from engine.sample import SAMPLE_SEED, SampleSurvey, make_sample_network, sample_surveys
+from engine.vocabulary import JobKind
+from jobs import queue
+from jobs.importing import check_and_store, place, save_items
+from jobs.running import RunningJob
+
+NETWORK_NAME = "Sample network (fictional)"
+
+
+def make_sample(job: RunningJob) -> None:
+    """Render the sample, import it, and queue its analysis; a restart goes on with the missing survey."""
+    job.beat(message="Drawing the sample roads")
+    network_id = _network(job)
+    for sample in sample_surveys(SAMPLE_SEED):
+        survey = _survey(job, network_id, sample)
+        with reading() as session:
+            if queries.count_images(session, survey.id):
+                continue
+            sections = queries.load_sections(session, network_id)
+        files = (SourceFile(photo.name, 0, photo.render) for photo in sample.photos)
+        items = check_and_store(job, files, get_storage())
+        analyses: list[int] = []
+
+        def queue_analysis(session: Session, survey: Survey = survey, analyses: list[int] = analyses) -> None:
+            checkpoint = ensure_checkpoint(session, get_storage(), "base")
+            analysis, _ = job_rows.create_job(
+                session,
+                agency_id=job.claimed.agency_id,
+                kind=JobKind.ANALYSE_SURVEY,
+                parameters={"checkpoint_id": checkpoint.id, "checkpoint": checkpoint.name},
+                unique_key=f"analyse:{survey.id}:{checkpoint.id}",
+                survey_id=survey.id,
+            )
+            analyses.append(analysis.id)
+
+        save_items(job, survey, place(items, sections), also=queue_analysis)
+        for analysis_id in analyses:
+            queue.send(analysis_id, JobKind.ANALYSE_SURVEY)
+
+
+def _network(job: RunningJob) -> int:
+    with transaction() as session:
+        network = queries.find_network(session, job.claimed.agency_id, NETWORK_NAME)
+        if network is None:
+            network = Network(agency_id=job.claimed.agency_id, name=NETWORK_NAME)
+            session.add(network)
+            session.flush()
+            queries.add_sections(session, network.id, make_sample_network(SAMPLE_SEED))
+        return network.id
+
+
+def _survey(job: RunningJob, network_id: int, sample: SampleSurvey) -> Survey:
+    with transaction() as session:
+        survey = queries.find_survey(session, job.claimed.agency_id, sample.name)
+        if survey is None:
+            survey = Survey(
+                agency_id=job.claimed.agency_id,
+                network_id=network_id,
+                name=sample.name,
+                surveyed_on=sample.surveyed_on,
+                profile="Sample camera, looking straight down",
+                gsd_mm_per_px=sample.gsd_mm_per_px,
+            )
+            session.add(survey)
+            session.flush()
+        return survey
