@@ -9,6 +9,10 @@ from engine.pavement import FloatImage, RgbImage, smooth_noise
 from engine.synthesis import crack_polylines, rasterise_polyline
 
 
+def _size(image: FloatImage) -> tuple[int, int]:
+    return image.shape[0], image.shape[1]
+
+
 def _line(rng: np.random.Generator, height_px: int, width_px: int, line_px: float) -> FloatImage:
     """Coverage (H, W) of a straight or gently bent band that crosses the picture."""
     size = float(np.hypot(height_px, width_px))
@@ -33,12 +37,16 @@ def _blob(rng: np.random.Generator, height_px: int, width_px: int, size_px: floa
     outline += [rng.uniform(0, width_px), rng.uniform(0, height_px)]
     canvas = np.zeros((height_px, width_px), np.uint8)
     cv2.fillPoly(canvas, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, 4)
-    return canvas.astype(np.float32) / 255
+    return np.asarray(canvas.astype(np.float32) / 255, np.float32)
+
+
+def _blurred(cover: FloatImage, sigma_px: float) -> FloatImage:
+    return np.asarray(cv2.GaussianBlur(cover, (0, 0), sigma_px), np.float32)
 
 
 def _shadow(rng: np.random.Generator, image: FloatImage) -> None:
     """A shadow with a hard or soft edge: a pole's band, a half plane, or foliage."""
-    shape = image.shape[:2]
+    shape = _size(image)
     size = max(shape)
     kind = rng.random()
     if kind < 0.35:
@@ -50,18 +58,20 @@ def _shadow(rng: np.random.Generator, image: FloatImage) -> None:
             np.float32
         )
     soft = cv2.GaussianBlur(cover, (0, 0), float(np.exp(rng.uniform(np.log(0.6), np.log(12)))))
-    blue = np.float32([1.0, 0.97, 0.92]) * np.float32(rng.uniform(0.2, 0.65))
+    blue = np.array([1.0, 0.97, 0.92], np.float32) * np.float32(rng.uniform(0.2, 0.65))
     image *= 1 - soft[..., None] * blue
 
 
 def _paint(rng: np.random.Generator, image: FloatImage) -> None:
     """A lane marking, worn and crazed; its thin dark crazes are no cracks of the pavement."""
-    shape = image.shape[:2]
+    shape = _size(image)
     cover = _line(rng, *shape, rng.uniform(0.06, 0.45) * max(shape))
     wear = smooth_noise(rng, *shape, rng.uniform(1.5, 10))
     cover *= np.clip(rng.uniform(0.8, 3) + wear, 0, 1)
-    cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.3, 1.2))
-    white = np.float32([1, 1, 0.97]) if rng.random() < 0.65 else np.float32([1, 0.78, 0.25])
+    cover = _blurred(cover, rng.uniform(0.3, 1.2))
+    white = (
+        np.array([1, 1, 0.97], np.float32) if rng.random() < 0.65 else np.array([1, 0.78, 0.25], np.float32)
+    )
     level = np.float32(rng.uniform(130, 250))
     texture = 0.85 + 0.15 * image.mean(axis=2, keepdims=True) / max(float(image.mean()), 1.0)
     image += np.float32(rng.uniform(0.5, 0.95)) * cover[..., None] * (level * white * texture - image)
@@ -69,32 +79,32 @@ def _paint(rng: np.random.Generator, image: FloatImage) -> None:
 
 def _stains(rng: np.random.Generator, image: FloatImage) -> None:
     """Oil, gum, water and repairs: compact spots, darker or lighter."""
-    shape = image.shape[:2]
+    shape = _size(image)
     for _ in range(int(rng.integers(1, 7))):
         size = float(np.exp(rng.uniform(np.log(3), np.log(0.5 * max(shape)))))
-        cover = cv2.GaussianBlur(_blob(rng, *shape, size), (0, 0), rng.uniform(0.5, 1 + size / 8))
+        cover = _blurred(_blob(rng, *shape, size), rng.uniform(0.5, 1 + size / 8))
         image *= 1 - np.float32(rng.uniform(-0.2, 0.65)) * cover[..., None]
 
 
 def _sealed(rng: np.random.Generator, image: FloatImage) -> None:
     """A sealed crack: a smooth, even band of bitumen, much broader than what it covers."""
-    shape = image.shape[:2]
+    shape = _size(image)
     line = crack_polylines(rng, *shape, branches=0)[0][::6]
     if len(line) < 2:
         return
     band = rng.uniform(0.05, 0.14) * max(shape)
     cover = rasterise_polyline(line, np.full(len(line), band), *shape)
-    cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.5, 2))
-    tar = np.float32(rng.uniform(0.25, 0.6)) * image.mean(axis=(0, 1)) * np.float32([0.98, 1, 1.04])
+    cover = _blurred(cover, rng.uniform(0.5, 2))
+    tar = np.float32(rng.uniform(0.25, 0.6)) * image.mean(axis=(0, 1)) * np.array([0.98, 1, 1.04], np.float32)
     gloss = 1 + np.float32(rng.uniform(0, 0.1)) * smooth_noise(rng, *shape, 2)
     image += np.float32(rng.uniform(0.75, 0.97)) * cover[..., None] * (tar * gloss[..., None] - image)
 
 
 def _patch(rng: np.random.Generator, image: FloatImage) -> None:
     """A repair of other material: a step in brightness with a straight edge."""
-    shape = image.shape[:2]
+    shape = _size(image)
     cover = _line(rng, *shape, rng.uniform(0.3, 1.2) * max(shape))
-    cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.4, 3))
+    cover = _blurred(cover, rng.uniform(0.4, 3))
     rough = 1 + np.float32(rng.uniform(0, 0.15)) * smooth_noise(rng, *shape, rng.uniform(1, 4))
     factor = np.float32(rng.uniform(0.6, 1.35)) * rough
     image *= 1 + cover[..., None] * (factor[..., None] - 1)
@@ -102,17 +112,17 @@ def _patch(rng: np.random.Generator, image: FloatImage) -> None:
 
 def _tracks(rng: np.random.Generator, image: FloatImage) -> None:
     """Tyre marks and wheel paths: broad, blurred, darker or polished bright."""
-    shape = image.shape[:2]
+    shape = _size(image)
     for _ in range(int(rng.integers(1, 3))):
         broad = rng.uniform(0.06, 0.4) * max(shape)
-        cover = cv2.GaussianBlur(_line(rng, *shape, broad), (0, 0), broad / rng.uniform(2, 6))
+        cover = _blurred(_line(rng, *shape, broad), broad / rng.uniform(2, 6))
         streak = 1 + 0.3 * smooth_noise(rng, *shape, rng.uniform(1, 4))
         image *= 1 - np.float32(rng.uniform(-0.25, 0.45)) * (cover * streak)[..., None]
 
 
 def _litter(rng: np.random.Generator, image: FloatImage) -> None:
     """Leaves, twigs, pebbles: small, coloured or bright things, some with a thin shadow."""
-    shape = image.shape[:2]
+    shape = _size(image)
     for _ in range(int(rng.integers(1, 6))):
         size = rng.uniform(0.02, 0.14) * max(shape)
         if rng.random() < 0.35:
@@ -122,7 +132,7 @@ def _litter(rng: np.random.Generator, image: FloatImage) -> None:
             cover = rasterise_polyline(np.stack([start, end]), np.full(2, rng.uniform(1, 4)), *shape)
         else:
             cover = _blob(rng, *shape, size)
-        move = np.float32([[1, 0, rng.uniform(-3, 3)], [0, 1, rng.uniform(-3, 3)]])
+        move = np.array([[1, 0, rng.uniform(-3, 3)], [0, 1, rng.uniform(-3, 3)]], np.float32)
         cast = cv2.GaussianBlur(cv2.warpAffine(cover, move, shape[::-1]), (0, 0), 1)
         image *= 1 - np.float32(rng.uniform(0, 0.5)) * np.clip(cast - cover, 0, 1)[..., None]
         colour = rng.uniform(40, 230) * (1 + rng.normal(0, 0.2, 3))
@@ -131,8 +141,8 @@ def _litter(rng: np.random.Generator, image: FloatImage) -> None:
 
 def _joint(rng: np.random.Generator, image: FloatImage) -> None:
     """A paving seam: a straight, faint line with a change of texture across it."""
-    shape = image.shape[:2]
-    cover = cv2.GaussianBlur(_line(rng, *shape, rng.uniform(1, 4)), (0, 0), rng.uniform(0.8, 2))
+    shape = _size(image)
+    cover = _blurred(_line(rng, *shape, rng.uniform(1, 4)), rng.uniform(0.8, 2))
     image *= 1 - np.float32(rng.uniform(-0.35, 0.22)) * cover[..., None]
 
 

@@ -237,7 +237,8 @@ def _widths(rng: np.random.Generator, count: int, mean_px: float, taper: bool) -
     """Width along a crack: slow changes, jagged edges, thin ends."""
     knots = rng.normal(0, rng.uniform(0.1, 0.45), max(3, count // 8))
     slow = np.interp(np.linspace(0, len(knots) - 1, count), np.arange(len(knots)), knots)
-    jag = rng.normal(0, rng.uniform(0.05, 0.35), count)
+    reach = min(count, max(1, round(mean_px / 3)))  # the edge of a broad crack is not a string of beads
+    jag = np.convolve(rng.normal(0, rng.uniform(0.05, 0.35), count), np.ones(reach) / reach**0.5, "same")
     widths = mean_px * np.exp(slow + jag)
     if taper:
         along = np.linspace(0, 1, count)
@@ -249,7 +250,7 @@ def _darken(
     rng: np.random.Generator, image: FloatImage, coverage: FloatImage, mean_px: float, style: CrackStyle
 ) -> None:
     """Let a crack's coverage take light from `image` (H, W, 3), in place."""
-    shape = coverage.shape
+    shape = (coverage.shape[0], coverage.shape[1])
     contrast = _log_uniform(rng, style.contrast)
     grey = cv2.GaussianBlur(image.mean(axis=2), (0, 0), 0.5 + mean_px / 2)
     unrest = float(np.abs(grey - cv2.blur(grey, (31, 31))).mean() / max(float(grey.mean()), 1.0))
@@ -270,7 +271,7 @@ def _darken(
         dirt = mean * grit[..., None] * (1 + rng.normal(0, 0.04, 3).astype(np.float32))
         image += fill[..., None] * (dirt - image)
     if rng.random() < 0.3:  # the wall that faces the sun
-        shift = np.float32([[1, 0, rng.uniform(-1, 1) * (1 + mean_px / 2)], [0, 1, rng.uniform(-1, 1) * 2]])
+        shift = np.array([[1, 0, rng.uniform(-1, 1) * (1 + mean_px / 2)], [0, 1, rng.uniform(-1, 1) * 2]])
         lit = cv2.warpAffine(soft, shift, shape[::-1], borderMode=cv2.BORDER_REPLICATE)
         edge = np.clip(lit - soft, 0, 1) * np.float32(rng.uniform(0.05, 0.35))
         image *= 1 + edge[..., None]
@@ -279,6 +280,22 @@ def _darken(
         image *= 1 - np.float32(rng.uniform(0.05, 0.35)) * np.clip(2 * halo, 0, 1)[..., None]
     colour = 1 + rng.normal(0, 0.03, 3).astype(np.float32)
     image *= 1 - np.clip(strength[..., None] * colour, 0, 0.97)
+
+
+def _frayed(
+    rng: np.random.Generator, coverage: FloatImage, extent: FloatImage, width_px: float
+) -> tuple[FloatImage, FloatImage]:
+    """Both edges of a broad crack broken off irregularly, each for itself; the same for both arrays."""
+    shape = (coverage.shape[0], coverage.shape[1])
+    push = np.float32(rng.uniform(0.03, 0.28) * min(width_px, 14))
+    detail_px = max(2.0, rng.uniform(0.3, 1.2) * width_px)
+    grid_y, grid_x = np.mgrid[0 : shape[0], 0 : shape[1]].astype(np.float32)
+    map_x = grid_x + push * smooth_noise(rng, shape[0], shape[1], detail_px)
+    map_y = grid_y + push * smooth_noise(rng, shape[0], shape[1], detail_px)
+    return (
+        np.asarray(cv2.remap(coverage, map_x, map_y, cv2.INTER_LINEAR), np.float32),
+        np.asarray(cv2.remap(extent, map_x, map_y, cv2.INTER_LINEAR), np.float32),
+    )
 
 
 def draw_cracks(
@@ -305,12 +322,15 @@ def draw_cracks(
         width = _log_uniform(rng, style.width_px)
         cell = _log_uniform(rng, (max(18.0, 5 * width), max(110.0, 12 * width)))
         lines = crack_network(rng, *shape, cell_px=cell) if network else crack_polylines(rng, *shape)
-        coverage = np.zeros(shape, np.float32)
+        coverage, extent = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
         for number, points in enumerate(lines):
             share = rng.uniform(0.5, 1.2) if network else (1.0 if number == 0 else rng.uniform(0.3, 0.9))
             widths = _widths(rng, len(points), max(0.7, width * share), not network and rng.random() < 0.6)
             np.maximum(coverage, rasterise_polyline(points, widths, *shape), out=coverage)
-            mask |= _mask(points, widths, shape)
+            np.maximum(extent, rasterise_polyline(points, np.maximum(widths, 1.4), *shape), out=extent)
+        if width > 2.5:
+            coverage, extent = _frayed(rng, coverage, extent, width)
+        mask |= extent >= 0.5
         if rng.random() < 0.3:  # stones and debris bridge the crack; its course is still cracked
             bridge = smooth_noise(rng, *shape, max(2.5, rng.uniform(0.5, 1.5) * width))
             coverage *= np.clip(1.6 - bridge * np.float32(rng.uniform(0.3, 1)), 0, 1)

@@ -1,0 +1,214 @@
+"""Checkpoints: weights and their card in one safetensors file; nothing in it can run code.
+
+Imports torch only inside functions, so that the web process can read cards.
+"""
+
+import hashlib
+import json
+import os
+import struct
+import tempfile
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from engine.errors import CheckpointError, SettingsError
+
+if TYPE_CHECKING:
+    from engine.models.base import CrackModel
+
+CARD_KEY = "pavescope_card"
+CARD_VERSION = 1
+MAX_HEADER_BYTES = 10_000_000
+WEIGHTS_DIR = Path(__file__).resolve().parent / "weights"
+BASE_NAME = "base"
+
+
+@dataclass(frozen=True)
+class CheckpointCard:
+    """What a checkpoint is and where it comes from.
+
+    Attributes:
+        name: short name for people.
+        model: key of `engine.models.MODELS`.
+        options: constructor options of the model.
+        threshold: probability from which a pixel is a crack, 0 to 1.
+        working_scale: None when it is estimated from each survey, else the fixed factor.
+        seed: of the training run.
+        command: what made it.
+        data: what it was trained on, with licences and attribution.
+        origin: "base" for a shipped one, else the name of the checkpoint it was adapted from.
+        scores: measured figures, by data set and measure.
+        created: ISO 8601 time, UTC.
+    """
+
+    name: str
+    model: str
+    options: dict[str, Any] = field(default_factory=dict)
+    threshold: float = 0.5
+    working_scale: float | None = None
+    seed: int = 0
+    command: str = ""
+    data: str = ""
+    origin: str = ""
+    scores: dict[str, Any] = field(default_factory=dict)
+    created: str = ""
+
+
+def base_checkpoint_path() -> Path:
+    """Where the shipped checkpoint lies."""
+    return WEIGHTS_DIR / f"{BASE_NAME}.safetensors"
+
+
+def resolve_checkpoint(path_or_name: str | Path) -> Path:
+    """The file meant by a path, or by the name of a shipped checkpoint.
+
+    Raises:
+        CheckpointError: no such file, or a kind of file that is never read.
+    """
+    path = Path(path_or_name)
+    shipped = WEIGHTS_DIR / f"{path_or_name}.safetensors"
+    if not path.is_file() and path.name == str(path_or_name) and shipped.is_file():
+        return shipped
+    if path.suffix.lower() != ".safetensors":
+        raise CheckpointError(
+            f"{path} is not a .safetensors file; files such as .pt and .pkl can run code when opened.",
+            "Use a checkpoint made by Pavescope, or convert the weights to safetensors where they came from.",
+        )
+    if not path.is_file():
+        names = ", ".join(sorted(p.stem for p in WEIGHTS_DIR.glob("*.safetensors"))) or "none"
+        raise CheckpointError(
+            f"There is no checkpoint file {path}.", f"Check the path, or name a shipped one: {names}."
+        )
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_header(path: Path) -> dict[str, Any]:
+    damaged = CheckpointError(
+        f"{path} is no intact safetensors file.", "Fetch it again, or choose another checkpoint."
+    )
+    try:
+        with path.open("rb") as file:
+            (size,) = struct.unpack("<Q", file.read(8))
+            if not 2 <= size <= min(MAX_HEADER_BYTES, path.stat().st_size - 8):
+                raise damaged
+            header = json.loads(file.read(size))
+    except (OSError, struct.error, ValueError) as error:
+        raise damaged from error
+    if not isinstance(header, dict):
+        raise damaged
+    return header
+
+
+def read_card(path_or_name: str | Path) -> CheckpointCard:
+    """Read a checkpoint's card without its weights and without torch.
+
+    Raises:
+        CheckpointError: missing, damaged, or not made by this software.
+    """
+    path = resolve_checkpoint(path_or_name)
+    metadata = _read_header(path).get("__metadata__", {})
+    foreign = CheckpointError(
+        f"{path} holds weights but no usable Pavescope card.",
+        "Use a checkpoint written by Pavescope (training, adaptation, or the shipped base).",
+    )
+    try:
+        values = json.loads(metadata[CARD_KEY])
+        if values.pop("version") != CARD_VERSION:
+            raise foreign
+        known = {f.name for f in fields(CheckpointCard)}
+        card = CheckpointCard(**{k: v for k, v in values.items() if k in known})
+        sound = 0 < card.threshold < 1 and (card.working_scale is None or card.working_scale > 0)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise foreign from error
+    if not sound:
+        raise foreign
+    return card
+
+
+def save_checkpoint(path: Path, model: "CrackModel", card: CheckpointCard) -> None:
+    """Write weights and card; the file appears whole or not at all.
+
+    Args:
+        path: ends in .safetensors; its folder must exist.
+        model: its weights are stored as float32.
+        card: what to say about it.
+
+    Raises:
+        CheckpointError: weights that are not finite, or a folder that cannot be written.
+    """
+    import torch
+    from safetensors.torch import save
+
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    bad = [k for k, v in tensors.items() if v.is_floating_point() and not bool(torch.isfinite(v).all())]
+    if bad:
+        raise CheckpointError(
+            f"{path} was not written: weights {bad[0]} are not finite.",
+            "Train again with a lower learning rate.",
+        )
+    payload = json.dumps({"version": CARD_VERSION, **asdict(card)}, sort_keys=True)
+    data = save(tensors, metadata={CARD_KEY: payload})
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise CheckpointError(
+            f"{path} cannot be written: {error}.", "Check that the folder exists and has room."
+        ) from error
+
+
+def load_checkpoint(path_or_name: str | Path, device: str = "cpu") -> "tuple[CrackModel, CheckpointCard]":
+    """Rebuild a model from its checkpoint, in evaluation mode.
+
+    Args:
+        path_or_name: a .safetensors file, or the name of a shipped checkpoint ("base").
+        device: torch device to put it on.
+
+    Raises:
+        CheckpointError: missing, damaged, foreign, of other shapes than its model, or not finite.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    from engine.models import create_model
+
+    path = resolve_checkpoint(path_or_name)
+    card = read_card(path)
+    try:
+        model = create_model(card.model, **card.options)
+    except SettingsError as error:
+        raise CheckpointError(f"{path}: {error.what}", "Update Pavescope, or choose another.") from error
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}.", "Fetch it again, or choose another.") from error
+    expected = model.state_dict()
+    for name in sorted(expected.keys() | tensors.keys()):
+        want = tuple(expected[name].shape) if name in expected else None
+        have = tuple(tensors[name].shape) if name in tensors else None
+        if want != have:
+            raise CheckpointError(
+                f"{path}: weights {name} have shape {have}, model {card.model} needs {want}.",
+                "The file belongs to another model or version; choose another checkpoint.",
+            )
+        if tensors[name].is_floating_point() and not bool(torch.isfinite(tensors[name]).all()):
+            raise CheckpointError(f"{path}: weights {name} are not finite.", "Choose another checkpoint.")
+    model.load_state_dict(tensors)
+    return model.to(device).eval(), card
