@@ -37,7 +37,8 @@ class Crack:
         orientation_deg: length-weighted direction, 0 <= d < 180: 0 along image x, 45 rising to the right as
             seen, 90 along image y.
         box_px: (left, top, right, bottom), right and bottom exclusive.
-        polylines: one (N, 2) float array of (x, y) pixel centres per branch, simplified to 1 px.
+        polylines_px: one (N, 2) float array of (x, y) pixel centres per branch, simplified to 1 px, the
+            longest branch first.
     """
 
     length_px: float
@@ -46,8 +47,13 @@ class Crack:
     area_px: int
     orientation_deg: float
     box_px: tuple[int, int, int, int]
-    polylines: tuple[Floats, ...]
+    polylines_px: tuple[Floats, ...]
     gsd_mm_per_px: float | None
+
+    @property
+    def polyline_px(self) -> Floats:
+        """The longest branch: (N, 2) of (x, y)."""
+        return self.polylines_px[0]
 
     @property
     def length_m(self) -> float | None:
@@ -164,7 +170,7 @@ def measure_cracks(
         crack_length_px=total,
         mean_width_px=float(lengths @ widths) / total if total else 0.0,
         max_width_px=max((crack.max_width_px for crack in cracks), default=0.0),
-        orientation_deg=_direction_deg([line for crack in cracks for line in crack.polylines]),
+        orientation_deg=_direction_deg([line for crack in cracks for line in crack.polylines_px]),
         gsd_mm_per_px=gsd_mm_per_px,
         cracks=tuple(cracks),
     )
@@ -197,6 +203,7 @@ def _cracks(
 def _crack(
     branches: list[tuple[Floats, Floats]], stats: npt.NDArray[np.int32], gsd_mm_per_px: float | None
 ) -> Crack:
+    branches = sorted(branches, key=lambda branch: -_weights(branch[0]).sum())
     weights = np.concatenate([_weights(line) for line, _ in branches])
     widths = np.concatenate([width for _, width in branches])
     length = float(weights.sum())
@@ -208,7 +215,7 @@ def _crack(
         area_px=area,
         orientation_deg=_direction_deg([line[:, ::-1] for line, _ in branches]) or 0.0,
         box_px=(left, top, left + width, top + height),
-        polylines=tuple(_simplified(line[:, ::-1]) for line, _ in branches),
+        polylines_px=tuple(_simplified(line[:, ::-1]) for line, _ in branches),
         gsd_mm_per_px=gsd_mm_per_px,
     )
 
