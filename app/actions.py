@@ -15,7 +15,7 @@ from db import jobs as job_rows
 from db import queries
 from db.models import Agency, AuditEvent, Job, Network, Survey, User, UserRole
 from db.registry import ensure_checkpoint
-from db.session import transaction
+from db.session import reading, transaction
 from db.storage import get_storage
 from engine.errors import EngineError, SettingsError
 from engine.networks import read_network
@@ -169,6 +169,13 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
         session.flush()
         _audit(session, actor, "survey.create", name)
         return survey.id
+
+
+def survey_id_of(actor: Actor, name: str) -> int | None:
+    """The id of the agency's survey of that name, if there is one."""
+    with reading() as session:
+        survey = queries.find_survey(session, actor.agency_id, _clean_name(name, "survey"))
+        return None if survey is None else survey.id
 
 
 def _request(

@@ -1,0 +1,148 @@
+"""`pavescope`: everything the pages do, without a browser."""
+
+import sys
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from app.cli.jobs import jobs_app
+from app.cli.output import JsonFile, say, write_json
+from app.cli.survey import network_app, survey_app
+from engine.errors import EngineError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Pavement monitoring from survey photos: crack maps, measurements and densities per section.\n\n"
+    "Start with `pavescope up`: it makes a sample survey and prints the address of the page.",
+)
+app.add_typer(network_app, name="network")
+app.add_typer(survey_app, name="survey")
+app.add_typer(jobs_app, name="jobs")
+
+CheckpointOption = Annotated[
+    str, typer.Option(help="Name of a registered checkpoint, or a .safetensors file.", show_default=True)
+]
+
+
+@app.command()
+def up(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port (default: first free from 8501).")
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Photos analysed at once.")] = 1,
+    sample: Annotated[bool, typer.Option(help="Make the sample survey where there is no survey yet.")] = True,
+    browser: Annotated[bool, typer.Option(help="Open the page in a browser if there is one.")] = True,
+) -> None:
+    """Start the page and its workers; Ctrl-C stops everything, and the next start goes on with open work."""
+    from app import actions
+    from app.up import up as run
+    from db import reports
+    from db.session import reading
+
+    if host not in ("127.0.0.1", "localhost", "::1"):
+        say(
+            f"Anybody who reaches {host} can use this installation: there is no sign-in yet. "
+            "Put it behind a proxy that signs people in."
+        )
+
+    def before() -> None:
+        actor = actions.local_actor()
+        with reading() as session:
+            fresh = not reports.has_survey(session, actor.agency_id)
+        if sample and fresh:
+            actions.request_sample(actor)
+
+    def on_ready(address: str) -> None:
+        say(f"Pavescope is ready: {address}  (Ctrl-C stops it)")
+        if browser and sys.stdout.isatty():
+            webbrowser.open(address)
+
+    run(host, port, workers, on_ready=on_ready, before=before)
+    say("Stopped.")
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's schema (`up` does it by itself)."""
+    from db.migrate import migrate as run
+    from db.settings import get_settings
+
+    get_settings().root.mkdir(parents=True, exist_ok=True)
+    run()
+    say("The database is up to date.")
+
+
+@app.command()
+def demo(
+    out: Annotated[
+        Path | None, typer.Option(help="Only write the sample's files (photos, network, truth) here.")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Make the sample: 3 fictional roads and 2 surveys a year apart, imported and analysed."""
+    if out is not None:
+        from engine.sample import SAMPLE_SEED, write_sample
+
+        write_sample(out, SAMPLE_SEED)
+        say(f"The sample's files are in {out}.")
+        write_json(json, {"folder": str(out)})
+        return
+    from app import actions
+    from app.cli import work
+    from db import reports
+    from db.session import reading
+
+    actor = work.ready()
+    job_id = actions.request_sample(actor)
+    work.follow(job_id)
+    with reading() as session:
+        analyses = reports.open_jobs(session, actor.agency_id)
+    for analysis_id in analyses:
+        work.follow(analysis_id)
+    write_json(json, {"jobs": [job_id, *analyses]})
+
+
+@app.command()
+def segment(
+    images: Annotated[list[Path], typer.Argument(help="Photos, or folders of photos.")],
+    out: Annotated[Path, typer.Option(help="Folder for NAME_mask.png and NAME_probability.png.")],
+    checkpoint: CheckpointOption = "base",
+    json: JsonFile = None,
+) -> None:
+    """Segment photos without a database: masks (0 or 255) and probability maps (0 to 255) as PNG."""
+    from app.cli.engine import segment_images
+
+    write_json(json, segment_images(images, out, checkpoint))
+
+
+@app.command()
+def evaluate(
+    data_dir: Annotated[Path, typer.Argument(help="Folder with images/ and masks/ (same names).")],
+    checkpoint: CheckpointOption = "base",
+    tolerance_px: Annotated[float, typer.Option(min=0, help="Distance that still counts as a hit.")] = 2.0,
+    json: JsonFile = None,
+) -> None:
+    """Score a checkpoint against labelled masks: pooled precision, recall, F1 and IoU.
+
+    Strict figures count pixels; tolerant ones count predictions within the tolerance of the truth and
+    truth within it of a prediction. Both at the checkpoint's own threshold, and at the best of a sweep.
+    """
+    from app.cli.engine import evaluate_folder
+
+    write_json(json, evaluate_folder(data_dir, checkpoint, tolerance_px))
+
+
+def main() -> None:
+    """Run a command; an error a person can act on is one plain message and exit code 1."""
+    try:
+        app()
+    except EngineError as problem:
+        say(f"Error: {problem.what} {problem.remedy}", error=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("Interrupted; queued work stays queued.", error=True)
+        sys.exit(130)

@@ -1,0 +1,150 @@
+"""Commands that need the engine and no queue."""
+
+from contextlib import suppress
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from app.cli.output import say, say_table
+
+SCALE_SAMPLE = 12
+
+
+def preflight_report(path: Path, network: str | None, track: Path | None, offset_s: float) -> dict[str, Any]:
+    """Check photos as an import would, keeping nothing."""
+    from engine.preflight_summary import summarise
+
+    from app.cli import work
+    from db import queries
+    from db.session import reading
+    from engine.errors import SettingsError
+    from engine.preflight import finish_positions, preflight
+    from engine.tracks import read_track
+    from jobs.importing import place, source_files
+
+    sections = None
+    if network is not None:
+        actor = work.ready()
+        with reading() as session:
+            found = queries.find_network(session, actor.agency_id, network)
+            if found is None:
+                raise SettingsError(f"There is no network named {network!r}.", "Import it first.")
+            sections = queries.load_sections(session, found.id)
+    checked = preflight(
+        source_files(path),
+        track=read_track(track) if track else None,
+        clock_offset_s=offset_s,
+        now=datetime.now(UTC),
+    )
+    items = [placed.item for placed in place(finish_positions(list(checked)), sections)]
+    summary = summarise(items)
+    return {
+        "text": summary.text,
+        "total": summary.total,
+        "accepted": summary.accepted,
+        "refused": summary.refused,
+        "flags": {str(flag): count for flag, count in summary.flag_counts.items()},
+        "refusals": {str(code): count for code, count in summary.refusal_counts.items()},
+        "problems": [asdict(problem) for problem in summary.problems],
+        "files": [
+            {
+                "name": item.name,
+                "accepted": item.accepted,
+                "code": item.code,
+                "reason": item.reason,
+                "remedy": item.remedy,
+                "flags": sorted(item.flags),
+                "notes": list(item.notes),
+                "latitude": item.latitude,
+                "longitude": item.longitude,
+            }
+            for item in items
+        ],
+    }
+
+
+def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, Any]:
+    """Write NAME_mask.png and NAME_probability.png for every photo; a bad photo is said and passed over."""
+    import cv2
+    import numpy as np
+
+    from app.cli.checkpoints import checkpoint_path
+    from engine.archives import RefusedFile, SourceFile, iter_files
+    from engine.checkpoints import load_checkpoint
+    from engine.errors import EngineError, InvalidImageError
+    from engine.images import load_image
+    from engine.inference import InferenceSettings, predict_probability_map
+    from engine.measurement import measure_cracks
+    from engine.scale import estimate_working_scale
+
+    model, card = load_checkpoint(checkpoint_path(checkpoint))
+    files: list[SourceFile] = []
+    refused = []
+
+    def refuse(name: str, problem: EngineError) -> None:
+        say(f"Refused: {problem}", error=True)
+        refused.append({"name": name, "reason": problem.what, "remedy": problem.remedy})
+
+    for path in paths:
+        for file in iter_files(path):
+            if isinstance(file, RefusedFile):
+                refuse(file.name, EngineError(file.reason, file.remedy))
+            else:
+                files.append(file)
+    settings = InferenceSettings(threshold=card.threshold, working_scale=card.working_scale)
+    if settings.working_scale is None:
+        sample = []
+        for file in files[:: max(1, len(files) // SCALE_SAMPLE)][:SCALE_SAMPLE]:
+            with suppress(InvalidImageError):  # refused below, in its turn
+                sample.append(load_image(file.read()))
+        if sample:
+            settings = replace(settings, working_scale=estimate_working_scale(model, sample, settings).scale)
+    out.mkdir(parents=True, exist_ok=True)
+    results: dict[str, dict[str, Any]] = {}
+    for file in files:
+        try:
+            image = load_image(file.read())
+        except InvalidImageError as problem:
+            refuse(file.name, problem)
+            continue
+        stem = _free_stem(Path(file.name).stem, results)
+        probability = predict_probability_map(model, image, settings)
+        mask = probability >= card.threshold
+        cv2.imwrite(str(out / f"{stem}_mask.png"), mask.astype(np.uint8) * 255)
+        cv2.imwrite(str(out / f"{stem}_probability.png"), (probability * 255).round().astype(np.uint8))
+        measured = measure_cracks(mask, probability)
+        say(f"{stem}: {len(measured.cracks)} cracks, {measured.crack_area_ratio:.2%} of the photo")
+        results[stem] = {"crack_area_ratio": measured.crack_area_ratio, "cracks": len(measured.cracks)}
+    if not results:
+        raise EngineError("There was no photo to segment.", "Name photos, or folders of photos.")
+    return {
+        "checkpoint": checkpoint,
+        "threshold": card.threshold,
+        "working_scale": settings.working_scale,
+        "images": [{"name": stem, **found} for stem, found in results.items()],
+        "refused": refused,
+    }
+
+
+def _free_stem(stem: str, taken: Any) -> str:
+    number, free = 1, stem
+    while free in taken:
+        number += 1
+        free = f"{stem}-{number}"
+    return free
+
+
+def evaluate_folder(data_dir: Path, checkpoint: str, tolerance_px: float) -> dict[str, Any]:
+    """Score against labelled masks and show the table."""
+    from app.cli.checkpoints import checkpoint_path
+    from engine.benchmark import evaluate_folder as evaluate
+
+    scores: dict[str, Any] = evaluate(data_dir, checkpoint_path(checkpoint), tolerance_px=tolerance_px)
+    scores["checkpoint"] = checkpoint
+    say_table(
+        ["Measure", "Value"],
+        [[key, value] for key, value in scores.items() if key != "best"]
+        + [[f"best {key}", value] for key, value in scores["best"].items()],
+    )
+    return scores

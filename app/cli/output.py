@@ -1,0 +1,47 @@
+"""How the command line speaks: plain lines for people, `--json FILE` for machines."""
+
+import json as json_format
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Also write the result to this file as JSON.", dir_okay=False)
+]
+
+
+def say(text: str, *, error: bool = False) -> None:
+    # No markup: a file name in brackets is text.
+    Console(stderr=error, highlight=False, markup=False, soft_wrap=True).print(text)
+
+
+def write_json(path: Path | None, value: Any) -> None:
+    """Write for machines where a file was asked for; `-` is standard output."""
+    if path is None:
+        return
+    text = json_format.dumps(value, indent=2, default=str, ensure_ascii=False) + "\n"
+    if str(path) == "-":
+        sys.stdout.write(text)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    table = Table(*columns)
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    # In a pipe no column may be cut to the width of a screen that is not there.
+    width = None if sys.stdout.isatty() else 200
+    Console(highlight=False, markup=False, width=width).print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

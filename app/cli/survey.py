@@ -1,0 +1,159 @@
+"""`pavescope network …` and `pavescope survey …`"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.cli.output import JsonFile, say, say_table, write_json
+
+network_app = typer.Typer(no_args_is_help=True, help="Road networks: sections with their geometry.")
+survey_app = typer.Typer(no_args_is_help=True, help="Surveys: photos of one pass over a network.")
+
+TrackOption = Annotated[
+    Path | None,
+    typer.Option(exists=True, dir_okay=False, help="GPX or CSV track for photos without a position."),
+]
+OffsetOption = Annotated[
+    float, typer.Option(help="Seconds to add to the camera's clock to get the track's time.")
+]
+
+
+@network_app.command("import")
+def import_network(
+    file: Annotated[Path, typer.Argument(help="GeoJSON, GeoPackage, shapefile or zipped shapefile.")],
+    name: Annotated[str, typer.Option(help="Name of the new network.")],
+    json: JsonFile = None,
+) -> None:
+    """Import road sections from a GIS file."""
+    from app import actions
+    from app.cli import work
+
+    read = actions.import_network(work.ready(), file, name)
+    say(f"Network {name!r}: {read.sections} sections, {read.length_km:.1f} km.")
+    for problem in read.problems:
+        say(f"  Note: {problem}")
+    write_json(
+        json,
+        {
+            "network": name,
+            "sections": read.sections,
+            "length_km": read.length_km,
+            "problems": read.problems,
+        },
+    )
+
+
+@survey_app.command("import")
+def import_survey(
+    path: Annotated[Path, typer.Argument(help="A photo, a folder or a zip on this machine.")],
+    name: Annotated[str, typer.Option(help="Name of the survey; an existing one gets the new photos.")],
+    network: Annotated[str | None, typer.Option(help="Name of the network it runs over.")] = None,
+    track: TrackOption = None,
+    clock_offset: OffsetOption = 0.0,
+    profile: Annotated[str | None, typer.Option(help="Camera and mounting, for the record.")] = None,
+    gsd: Annotated[
+        float | None,
+        typer.Option(help="Ground sampling distance in mm per pixel, for a camera looking straight down."),
+    ] = None,
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day of the survey (YYYY-MM-DD).")
+    ] = None,
+    json: JsonFile = None,
+) -> None:
+    """Check and store photos; says what was refused and why. Nothing is analysed yet."""
+    from app import actions
+    from app.cli import work
+    from db import reports
+    from db.session import reading
+
+    actor = work.ready()
+    survey_id = actions.survey_id_of(actor, name)
+    if survey_id is None:
+        form = actions.SurveyForm(
+            name=name,
+            network=network,
+            surveyed_on=date.date() if date else None,
+            profile=profile,
+            gsd_mm_per_px=gsd,
+            clock_offset_s=clock_offset,
+        )
+        survey_id = actions.create_survey(actor, form)
+    job = work.follow(actions.request_import(actor, survey_id, path, track))
+    with reading() as session:
+        report = reports.preflight_report(session, survey_id)
+    for row in report["refused_files"]:
+        say(f"  Refused {row['name']}: {row['reason']} {row['remedy']}")
+    for flag, count in report["flags"].items():
+        say(f"  {count} photos: {flag.replace('_', ' ')}")
+    write_json(json, {"survey": name, "job": job["id"], **report})
+
+
+@survey_app.command("list")
+def list_surveys(json: JsonFile = None) -> None:
+    """All surveys with their photos and results."""
+    from app.cli import work
+    from db import reports
+    from db.session import reading
+
+    agency_id = work.ready().agency_id
+    with reading() as session:
+        surveys = reports.list_surveys(session, agency_id)
+    say_table(
+        ["Survey", "Network", "Date", "Photos", "Analysed", "Failed", "Checkpoint"],
+        [list(survey.values()) for survey in surveys],
+    )
+    write_json(json, surveys)
+
+
+@survey_app.command()
+def preflight(
+    path: Annotated[Path, typer.Argument(help="A photo, a folder or a zip on this machine.")],
+    network: Annotated[str | None, typer.Option(help="Also say which photos are off this network.")] = None,
+    track: TrackOption = None,
+    clock_offset: OffsetOption = 0.0,
+    json: JsonFile = None,
+) -> None:
+    """Check photos without keeping anything: what would be accepted, refused, and why."""
+    from app.cli.engine import preflight_report
+
+    report = preflight_report(path, network, track, clock_offset)
+    say(report["text"])
+    for problem in report["problems"]:
+        examples = ", ".join(problem["examples"])
+        say(f"  {problem['text']} ({examples}) {problem['remedy']}")
+    write_json(json, report)
+
+
+@survey_app.command()
+def analyse(
+    name: Annotated[str, typer.Argument(help="Name of the survey.")],
+    checkpoint: Annotated[
+        str, typer.Option(help="Name of a registered checkpoint, or a .safetensors file.")
+    ] = "base",
+    wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = False,
+    json: JsonFile = None,
+) -> None:
+    """Segment and measure every photo that has no result yet."""
+    from app import actions
+    from app.cli import work
+    from db import reports
+    from db.session import reading
+
+    actor = work.ready()
+    survey_id = actions.survey_id_of(actor, name)
+    if survey_id is None:
+        say(f"There is no survey named {name!r}. See: pavescope survey list", error=True)
+        raise typer.Exit(1)
+    job_id = actions.request_analysis(actor, survey_id, checkpoint)
+    result: dict[str, Any] = {"survey": name, "job": job_id}
+    if wait:
+        job = work.follow(job_id)
+        with reading() as session:
+            result |= {"state": job["state"], **reports.analysis_counts(session, survey_id)}
+    elif not work.workers_run():
+        say(f"Job {job_id} is queued; no worker runs. Start one with `pavescope up`, or use --wait.")
+    else:
+        say(f"Job {job_id} is queued. Watch it with: pavescope jobs show {job_id}")
+    write_json(json, result)
