@@ -1,7 +1,6 @@
 """Look at every file of a survey before any compute: what is kept, what is refused, and why (torch-free)."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -14,13 +13,11 @@ from engine.archives import RefusedFile, SourceFile, iter_files
 from engine.errors import InvalidImageError
 from engine.images import ImageHeader, ImageQuality, decode_image, image_quality
 from engine.positions import spread_fixes
-from engine.preflight_words import FLAG_WORDS, REFUSAL_WORDS
 from engine.tracks import Track
 from engine.vocabulary import ImageFlag, PositionSource, Refusal
 
 OFF_NETWORK_M = 30.0
 _FUTURE_TOLERANCE = timedelta(hours=14)  # a camera clock without a zone may be that far ahead of UTC
-_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,53 +77,6 @@ class PreflightItem:
                 Refusal.DAMAGED_IMAGE, f"{self.name} has changed since it was checked.", "Import it again."
             )
         return data
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightProblem:
-    """One kind of problem.
-
-    Attributes:
-        code: an `ImageFlag` or `Refusal` value.
-        refused: whether these files are kept out of the survey.
-        count: number of files.
-        text: one plain sentence that says how many and what.
-        remedy: what the person can do.
-        examples: names of up to three of the files.
-    """
-
-    code: str
-    refused: bool
-    count: int
-    text: str
-    remedy: str
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PreflightSummary:
-    """Counts over all files.
-
-    Attributes:
-        total: files looked at.
-        accepted: photos that become part of the survey, flagged ones included.
-        refused: files that do not.
-        flag_counts: accepted photos per flag.
-        refusal_counts: refused files per reason.
-        problems: refusals first, each kind by falling count.
-    """
-
-    total: int
-    accepted: int
-    refused: int
-    flag_counts: dict[ImageFlag, int]
-    refusal_counts: dict[Refusal, int]
-    problems: tuple[PreflightProblem, ...]
-
-    @property
-    def text(self) -> str:
-        """The headline: how many photos are kept and how many are not."""
-        return f"{_count(self.accepted, 'photo')} accepted, {_count(self.refused, 'file')} refused."
 
 
 def preflight(
@@ -331,49 +281,3 @@ def flag_network(
 
 def _distance(offset_m: float) -> str:
     return f"{offset_m / 1000:.1f} km" if offset_m >= 1000 else f"{offset_m:.0f} m"
-
-
-def summarise(items: Iterable[PreflightItem]) -> PreflightSummary:
-    """Count flags and refusals and put each kind into words."""
-    total = 0
-    flags: Counter[ImageFlag] = Counter()
-    refusals: Counter[Refusal] = Counter()
-    examples: dict[str, list[str]] = {}
-    for item in items:
-        total += 1
-        codes = sorted(item.flags) if item.code is None else [item.code]
-        for code in codes:
-            examples.setdefault(code, [])
-            if len(examples[code]) < _EXAMPLES:
-                examples[code].append(item.name)
-        if item.code is None:
-            flags.update(item.flags)
-        else:
-            refusals[item.code] += 1
-    problems = [
-        _problem(code, True, "file", count, REFUSAL_WORDS[code], examples)
-        for code, count in refusals.most_common()
-    ]
-    problems += [
-        _problem(flag, False, "photo", count, FLAG_WORDS[flag], examples)
-        for flag, count in flags.most_common()
-    ]
-    refused = refusals.total()
-    return PreflightSummary(total, total - refused, refused, dict(flags), dict(refusals), tuple(problems))
-
-
-def _problem(
-    code: str,
-    refused: bool,
-    noun: str,
-    count: int,
-    words: tuple[str, str, str],
-    examples: dict[str, list[str]],
-) -> PreflightProblem:
-    one, many, remedy = words
-    text = f"{_count(count, noun)} {one if count == 1 else many}."
-    return PreflightProblem(code, refused, count, text, remedy, tuple(examples[code]))
-
-
-def _count(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

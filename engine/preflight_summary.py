@@ -1,9 +1,16 @@
-"""How flags and refusals are said to people (torch-free)."""
+"""What preflight found, in sentences for the page and the command line (torch-free)."""
 
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from engine.preflight import PreflightItem
 from engine.vocabulary import ImageFlag, Refusal
 
+_EXAMPLES = 3
+
 # What follows "N photos" / "1 photo": (one, many, remedy).
-FLAG_WORDS: dict[ImageFlag, tuple[str, str, str]] = {
+_FLAG_WORDS: dict[ImageFlag, tuple[str, str, str]] = {
     ImageFlag.NO_POSITION: (
         "has no position and will not be on the map",
         "have no position and will not be on the map",
@@ -40,7 +47,7 @@ FLAG_WORDS: dict[ImageFlag, tuple[str, str, str]] = {
         "Check the clock offset and that the track is of the same day.",
     ),
 }
-REFUSAL_WORDS: dict[Refusal, tuple[str, str, str]] = {
+_REFUSAL_WORDS: dict[Refusal, tuple[str, str, str]] = {
     Refusal.EMPTY_FILE: ("is empty", "are empty", "Copy them again from the camera."),
     Refusal.NOT_AN_IMAGE: ("is not a photo", "are not photos", "Nothing needs to be done if that is right."),
     Refusal.UNSUPPORTED_FORMAT: (
@@ -96,3 +103,96 @@ REFUSAL_WORDS: dict[Refusal, tuple[str, str, str]] = {
         "Make the zip again from the original photos.",
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightProblem:
+    """One kind of problem.
+
+    Attributes:
+        code: an `ImageFlag` or `Refusal` value.
+        refused: whether these files are kept out of the survey.
+        count: number of files.
+        text: one plain sentence that says how many and what.
+        remedy: what the person can do.
+        examples: names of up to three of the files.
+    """
+
+    code: str
+    refused: bool
+    count: int
+    text: str
+    remedy: str
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightSummary:
+    """Counts over all files.
+
+    Attributes:
+        total: files looked at.
+        accepted: photos that become part of the survey, flagged ones included.
+        refused: files that do not.
+        flag_counts: accepted photos per flag.
+        refusal_counts: refused files per reason.
+        problems: refusals first, each kind by falling count.
+    """
+
+    total: int
+    accepted: int
+    refused: int
+    flag_counts: dict[ImageFlag, int]
+    refusal_counts: dict[Refusal, int]
+    problems: tuple[PreflightProblem, ...]
+
+    @property
+    def text(self) -> str:
+        """The headline: how many photos are kept and how many are not."""
+        return f"{_count(self.accepted, 'photo')} accepted, {_count(self.refused, 'file')} refused."
+
+
+def summarise(items: Iterable[PreflightItem]) -> PreflightSummary:
+    """Count flags and refusals and put each kind into words."""
+    total = 0
+    flags: Counter[ImageFlag] = Counter()
+    refusals: Counter[Refusal] = Counter()
+    examples: dict[str, list[str]] = {}
+    for item in items:
+        total += 1
+        codes = sorted(item.flags) if item.code is None else [item.code]
+        for code in codes:
+            examples.setdefault(code, [])
+            if len(examples[code]) < _EXAMPLES:
+                examples[code].append(item.name)
+        if item.code is None:
+            flags.update(item.flags)
+        else:
+            refusals[item.code] += 1
+    problems = [
+        _problem(code, True, "file", count, _REFUSAL_WORDS[code], examples)
+        for code, count in refusals.most_common()
+    ]
+    problems += [
+        _problem(flag, False, "photo", count, _FLAG_WORDS[flag], examples)
+        for flag, count in flags.most_common()
+    ]
+    refused = refusals.total()
+    return PreflightSummary(total, total - refused, refused, dict(flags), dict(refusals), tuple(problems))
+
+
+def _problem(
+    code: str,
+    refused: bool,
+    noun: str,
+    count: int,
+    words: tuple[str, str, str],
+    examples: dict[str, list[str]],
+) -> PreflightProblem:
+    one, many, remedy = words
+    text = f"{_count(count, noun)} {one if count == 1 else many}."
+    return PreflightProblem(code, refused, count, text, remedy, tuple(examples[code]))
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
