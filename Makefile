@@ -45,7 +45,7 @@ check: $(VENV)/.dev ## style, types, import directions, container files
 	$(BIN)/lint-imports
 	@if [ -x $(BIN)/hadolint ]; then $(BIN)/hadolint Dockerfile && echo "Dockerfile: no complaint"; fi
 	@if docker compose version >/dev/null 2>&1; then \
-	  POSTGRES_PASSWORD=check MINIO_ROOT_USER=check MINIO_ROOT_PASSWORD=check docker compose --profile gpu config --quiet && \
+	  POSTGRES_PASSWORD=check REDIS_PASSWORD=check MINIO_ROOT_USER=check MINIO_ROOT_PASSWORD=check docker compose --profile gpu config --quiet && \
 	  echo "docker-compose.yml: valid"; \
 	else echo "docker-compose.yml: no Docker Compose here; tests/integration/test_compose.py reads it"; fi
 
