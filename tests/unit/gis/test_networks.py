@@ -1,0 +1,338 @@
+"""Road networks: each kind of file that is read, each kind of bad one that is refused with its reason."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely.geometry import LineString, MultiLineString, Polygon
+
+import engine.networks
+from engine.errors import NetworkFileError
+from engine.networks import geodesic_length_m, read_network
+
+# Two sections of about 1.1 km each, one after the other, and one across.
+EAST = LineString([(7.0, 46.0), (7.0072, 46.0), (7.0144, 46.0)])
+EAST_2 = LineString([(7.0144, 46.0), (7.0288, 46.0)])
+NORTH = LineString([(7.0144, 46.0), (7.0144, 46.01)])
+
+
+def frame(lines: list, crs: int | None = 4326, **columns: list) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(
+        columns or {"section_id": [f"S{i}" for i in range(len(lines))]}, geometry=lines, crs=crs
+    )
+
+
+def geojson(path: Path, features: list[tuple[dict, dict]]) -> Path:
+    collection = [{"type": "Feature", "properties": p, "geometry": g} for p, g in features]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": collection}))
+    return path
+
+
+def write(table: gpd.GeoDataFrame, folder: Path, kind: str) -> Path:
+    if kind == "zip":
+        shape = write(table, folder, "shp")
+        with zipfile.ZipFile(folder / "roads.zip", "w") as archive:
+            for part in folder.glob("roads.*"):
+                if part.suffix != ".zip":
+                    archive.write(part, f"deep/er/{part.name}")
+        shape.unlink()
+        return folder / "roads.zip"
+    table.to_file(folder / f"roads.{kind}")
+    return folder / f"roads.{kind}"
+
+
+@pytest.mark.parametrize("kind", ["geojson", "gpkg", "shp", "zip"])
+@pytest.mark.parametrize("crs", [4326, 32632])
+def test_each_format_gives_the_same_sections_whatever_its_coordinate_system(
+    tmp_path: Path, kind: str, crs: int
+) -> None:
+    table = frame([EAST, EAST_2, NORTH], road=["A", "A", "B"], id=["a", "b", "c"], lanes=[2, 2, 1]).to_crs(
+        crs
+    )
+    read = read_network(write(table, tmp_path, kind))
+    assert [section.section_key for section in read.sections] == ["a", "b", "c"]
+    assert [section.road for section in read.sections] == ["A", "A", "B"]
+    assert [section.lanes for section in read.sections] == [2, 2, 1]
+    for section, line in zip(read.sections, [EAST, EAST_2, NORTH], strict=True):
+        assert np.allclose(section.geometry.coords, line.coords, atol=1e-8)
+        assert section.length_m == pytest.approx(geodesic_length_m(line), abs=0.01)
+    # No chainage in the file: counted along each road.
+    assert [round(section.from_m) for section in read.sections] == [0, round(geodesic_length_m(EAST)), 0]
+
+
+@pytest.mark.real_data
+def test_the_real_highway_is_read_without_a_problem(data_dir: Path) -> None:
+    read = read_network(data_dir / "dnit_br290" / "centreline.geojson")
+    assert read.problems == []
+    assert len(read.sections) == 18
+    first = read.sections[0]
+    assert (first.section_key, first.road, first.from_m, first.to_m) == (
+        "BR-290-013000",
+        "BR-290",
+        13000,
+        13500,
+    )
+    assert (first.functional_class, first.surface, first.lanes, first.lane_width_m, first.aadt) == (
+        "arterial", "asphalt", 1, 3.6, 3000,
+    )  # fmt: skip
+
+
+def test_columns_are_found_under_other_names_and_chainage_in_kilometres_is_turned_into_metres(
+    tmp_path: Path,
+) -> None:
+    km = geodesic_length_m(EAST) / 1000
+    table = frame(
+        [EAST], **{"Route ID": ["N1"], "BEGIN": [12.0], "End": [12.0 + km], "ADT": ["4100"], "Class": ["x"]}
+    )
+    read = read_network(write(table, tmp_path, "geojson"))
+    section = read.sections[0]
+    assert (section.road, section.aadt, section.functional_class) == ("N1", 4100, "x")
+    assert section.from_m == pytest.approx(12_000)
+    assert section.to_m - section.from_m == pytest.approx(section.length_m)
+    assert any("kilometres" in problem for problem in read.problems)
+
+
+def test_senseless_attributes_are_left_out_and_said(tmp_path: Path) -> None:
+    table = frame(
+        [EAST, NORTH], section_id=["a", "b"], aadt=[-5, 100], lane_width_m=[np.inf, 3.5], lanes=[0, 2]
+    )
+    read = read_network(write(table, tmp_path, "gpkg"))
+    assert [(s.aadt, s.lane_width_m, s.lanes) for s in read.sections] == [(None, None, None), (100, 3.5, 2)]
+    assert any("aadt" in problem for problem in read.problems)
+
+
+def test_shapefile_without_prj_is_taken_when_plainly_degrees_and_refused_otherwise(tmp_path: Path) -> None:
+    (tmp_path / "deg").mkdir()
+    (tmp_path / "utm").mkdir()
+    degrees = write(frame([EAST]), tmp_path / "deg", "shp")
+    degrees.with_suffix(".prj").unlink()
+    read = read_network(degrees)
+    assert len(read.sections) == 1
+    assert any("plainly degrees" in problem for problem in read.problems)
+
+    metres = write(frame([EAST]).to_crs(32632), tmp_path / "utm", "shp")
+    metres.with_suffix(".prj").unlink()
+    with pytest.raises(NetworkFileError, match=r"roads\.shp .*coordinate system.*\.prj"):
+        read_network(metres)
+
+
+def test_small_local_metres_are_not_taken_for_degrees(tmp_path: Path) -> None:
+    path = write(frame([LineString([(0, 0), (80, 60)])], crs=None), tmp_path, "shp")
+    with pytest.raises(NetworkFileError, match="coordinate system"):
+        read_network(path)
+
+
+def test_shapefile_without_its_index_names_what_is_missing(tmp_path: Path) -> None:
+    path = write(frame([EAST]), tmp_path, "shp")
+    path.with_suffix(".shx").unlink()
+    with pytest.raises(NetworkFileError, match=r"without its \.shx"):
+        read_network(path)
+
+
+def test_polygons_are_refused_and_lines_beside_them_kept(tmp_path: Path) -> None:
+    area = Polygon([(7, 46), (7.01, 46), (7.01, 46.01)])
+    only = write(frame([area]), tmp_path, "gpkg")
+    with pytest.raises(NetworkFileError, match="Polygon, roads are lines"):
+        read_network(only)
+    read = read_network(write(frame([area, EAST]), tmp_path, "geojson"))
+    assert [section.section_key for section in read.sections] == ["S1"]
+    assert "Section S0 refused" in " ".join(read.problems)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_coordinate_that_is_no_number_costs_that_section_only(tmp_path: Path, bad: float) -> None:
+    read = read_network(write(frame([LineString([(7.0, 46.0), (bad, 46.1)]), EAST]), tmp_path, "gpkg"))
+    assert [section.section_key for section in read.sections] == ["S1"]
+    assert "S0 refused: a coordinate is not a finite number" in " ".join(read.problems)
+
+
+def test_swapped_zero_length_and_missing_geometry_are_refused_one_by_one(tmp_path: Path) -> None:
+    line = {"type": "LineString", "coordinates": [[7.0, 46.0], [7.01, 46.0]]}
+    path = geojson(
+        tmp_path / "roads.geojson",
+        [
+            ({"id": "good"}, line),
+            ({"id": "swapped"}, {"type": "LineString", "coordinates": [[46.0, 137.0], [46.0, 137.1]]}),
+            ({"id": "zero"}, {"type": "LineString", "coordinates": [[7.0, 46.0], [7.0, 46.0]]}),
+            ({"id": "nothing"}, None),
+            ({"id": "endless"}, {"type": "LineString", "coordinates": [[7.0, 46.0], [20.0, 46.0]]}),
+        ],
+    )  # fmt: skip
+    read = read_network(path)
+    assert [section.section_key for section in read.sections] == ["good"]
+    text = " ".join(read.problems)
+    for reason in (
+        "swapped refused: a coordinate lies outside",
+        "zero refused: its length",
+        "nothing refused",
+        "endless",
+    ):
+        assert reason in text
+
+
+def test_sections_that_share_an_id_are_numbered_by_chainage_whatever_the_file_order(tmp_path: Path) -> None:
+    far, near = geodesic_length_m(EAST), 0.0
+    for order in ([0, 1], [1, 0]):
+        lines, starts = [EAST, EAST_2], [near, far]
+        table = frame(
+            [lines[i] for i in order],
+            id=["N1", "N1"],
+            from_m=[starts[i] for i in order],
+            to_m=[starts[i] + geodesic_length_m(lines[i]) for i in order],
+        )
+        read = read_network(write(table, tmp_path, "geojson"))
+        found = {section.section_key: section.geometry.coords[0][0] for section in read.sections}
+        assert found == {"N1": pytest.approx(7.0), "N1#2": pytest.approx(7.0144)}
+        assert any("2 sections share the id N1" in problem for problem in read.problems)
+
+
+def test_an_id_that_is_already_numbered_is_not_taken_again(tmp_path: Path) -> None:
+    read = read_network(write(frame([EAST, EAST_2, NORTH], id=["a", "a", "a#2"]), tmp_path, "geojson"))
+    assert len({section.section_key for section in read.sections}) == 3
+
+
+def test_multilines_are_joined_where_they_touch_and_split_where_they_do_not(tmp_path: Path) -> None:
+    touching = MultiLineString([EAST, EAST_2])
+    apart = MultiLineString([EAST, LineString([(7.1, 46.0), (7.1144, 46.0)])])
+    table = frame([touching, apart], id=["whole", "broken"], from_m=[0.0, 1000.0], to_m=[500.0, 3000.0])
+    sections = {
+        section.section_key: section for section in read_network(write(table, tmp_path, "gpkg")).sections
+    }
+    assert set(sections) == {"whole", "broken/1", "broken/2"}
+    assert sections["whole"].length_m == pytest.approx(
+        geodesic_length_m(EAST) + geodesic_length_m(EAST_2), rel=1e-6
+    )
+    # The feature's chainage is shared out by length.
+    assert sections["broken/1"].from_m == 1000
+    assert sections["broken/1"].to_m == pytest.approx(2000, abs=1) == sections["broken/2"].from_m
+    assert sections["broken/2"].to_m == 3000
+
+
+def test_a_self_crossing_line_is_kept_as_it_is(tmp_path: Path) -> None:
+    crossing = LineString([(7.0, 46.0), (7.01, 46.01), (7.01, 46.0), (7.0, 46.01)])
+    assert not crossing.is_simple
+    read = read_network(write(frame([crossing]), tmp_path, "gpkg"))
+    assert np.allclose(read.sections[0].geometry.coords, crossing.coords)
+
+
+def test_a_line_of_a_million_vertices_is_simplified_and_stays_in_place(tmp_path: Path) -> None:
+    share = np.linspace(0, 1, 1_000_000)
+    points = np.column_stack([7 + 0.02 * share, 46 + 0.002 * np.sin(20 * share)])
+    points += np.random.default_rng(0).normal(0, 1e-7, points.shape)
+    read = read_network(write(frame([LineString(points)]), tmp_path, "gpkg"))
+    line = read.sections[0].geometry
+    assert len(line.coords) <= 10_000
+    assert np.allclose(line.coords[-1], points[-1], atol=1e-6)
+    assert max(line.distance(LineString([p, p]).centroid) for p in points[::50_000]) < 1e-5
+    assert any("simplified" in problem for problem in read.problems)
+
+
+VRT = (
+    '<OGRVRTDataSource><OGRVRTLayer name="roads"><SrcDataSource>{}</SrcDataSource></OGRVRTLayer>'
+    "</OGRVRTDataSource>"
+)
+
+
+@pytest.mark.parametrize("name", ["roads.vrt", "roads.shp", "roads.gpkg", "roads.geojson"])
+def test_a_vrt_is_refused_under_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(VRT.format("/vsicurl/http://169.254.169.254/roads.geojson"))
+    with pytest.raises(NetworkFileError, match=f"{name} is not a network file") as refused:
+        read_network(path)
+    assert "GeoPackage" in refused.value.remedy
+
+
+def test_geojson_that_quotes_a_vrt_is_read_as_geojson(tmp_path: Path) -> None:
+    # GDAL left to itself opens this as a VRT and follows its source.
+    line = {"type": "LineString", "coordinates": [[7.0, 46.0], [7.01, 46.0]]}
+    text = json.dumps({"type": "FeatureCollection", "note": VRT.format("/etc/passwd").replace('"', "'")})
+    text = (
+        text[:-1]
+        + ', "features": ['
+        + json.dumps({"type": "Feature", "properties": {"id": "x"}, "geometry": line})
+        + "]}"
+    )
+    (tmp_path / "roads.geojson").write_text(text)
+    assert [s.section_key for s in read_network(tmp_path / "roads.geojson").sections] == ["x"]
+
+
+@pytest.mark.parametrize(
+    "source", ["/vsicurl/http://127.0.0.1/x.geojson", "http://127.0.0.1/x.geojson", "/nowhere.gpkg"]
+)
+def test_addresses_and_missing_files_are_refused(source: str) -> None:
+    with pytest.raises(NetworkFileError, match="is not a file"):
+        read_network(Path(source))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "cause"),
+    [
+        ("a.geojson", b"", "is empty"),
+        ("a.geojson", b"<html></html>", "not a network file"),
+        ("a.geojson", b'{"type": "FeatureCollection", "features": []}', "no feature|no usable|no layer"),
+        ("a.geojson", b'{"type": "FeatureCollection", "features": [', "cannot be read"),
+        ("a.gpkg", b"SQLite format 3\x00 and then nothing of the kind", "cannot be read"),
+        ("a.zip", b"PK\x03\x04 cut off", "cannot be unpacked"),
+        ("a.exe", b"MZ", "not a network file"),
+    ],
+)
+def test_unreadable_files_say_their_name_and_cause(
+    tmp_path: Path, name: str, content: bytes, cause: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(NetworkFileError, match=cause) as refused:
+        read_network(tmp_path / name)
+    assert name in refused.value.what
+    assert str(tmp_path) not in str(refused.value)
+    assert refused.value.remedy
+
+
+def test_an_empty_layer_is_refused(tmp_path: Path) -> None:
+    table = frame([EAST])
+    table.iloc[:0].to_file(tmp_path / "roads.gpkg")
+    with pytest.raises(NetworkFileError, match="no feature"):
+        read_network(tmp_path / "roads.gpkg")
+
+
+def test_the_line_layer_of_a_geopackage_is_found_behind_others(tmp_path: Path) -> None:
+    frame([Polygon([(7, 46), (7.01, 46), (7.01, 46.01)])]).to_file(tmp_path / "x.gpkg", layer="areas")
+    frame([EAST], id=["the road"]).to_file(tmp_path / "x.gpkg", layer="roads")
+    assert [s.section_key for s in read_network(tmp_path / "x.gpkg").sections] == ["the road"]
+
+
+def test_a_zip_that_points_outside_or_holds_two_networks_writes_nothing_there(tmp_path: Path) -> None:
+    shape = write(frame([EAST]), tmp_path, "shp")
+    with zipfile.ZipFile(tmp_path / "slip.zip", "w") as archive:
+        for part in (".shp", ".shx", ".dbf", ".prj"):
+            archive.write(shape.with_suffix(part), f"../../escaped{part}")
+    assert len(read_network(tmp_path / "slip.zip").sections) == 1
+    assert not list(tmp_path.parent.parent.glob("escaped*"))
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.write(shape, "a.shp")
+        archive.write(shape, "b.shp")
+    with pytest.raises(NetworkFileError, match="2 shapefiles"):
+        read_network(tmp_path / "two.zip")
+
+
+def test_a_zip_that_unpacks_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write(frame([EAST]), tmp_path, "zip")
+    monkeypatch.setattr(engine.networks, "MAX_UNZIPPED_BYTES", 100)
+    with pytest.raises(NetworkFileError, match="unpacks to more"):
+        read_network(path)
+
+
+@pytest.mark.parametrize(
+    "name", ["a!b.geojson", "zip:..geojson", "http:x.geojson", "`${alert(1)}`.geojson", "a.zip.geojson"]
+)
+def test_names_that_gdal_would_read_meaning_into_are_only_names(tmp_path: Path, name: str) -> None:
+    line = {"type": "LineString", "coordinates": [[7.0, 46.0], [7.01, 46.0]]}
+    assert len(read_network(geojson(tmp_path / name, [({"id": 1}, line)])).sections) == 1
+
+
+def test_the_name_shown_can_differ_from_the_stored_one(tmp_path: Path) -> None:
+    (tmp_path / "upload-17.gpkg").write_bytes(b"nothing")
+    with pytest.raises(NetworkFileError, match=r"^My roads\.gpkg is not"):
+        read_network(tmp_path / "upload-17.gpkg", name="My roads.gpkg")
