@@ -1,0 +1,112 @@
+"""Choose the scale at which the network should see a survey, from its unlabelled images alone.
+
+The network knows cracks that are one to some sixteen pixels wide. Where cracks are wider (close-ups) or the
+stones' own gaps look like cracks, a smaller picture suits it better. How well a scale suits shows in the
+network's own certainty: at the right scale crack probability gathers near 1 on few pixels, at a wrong one it
+spreads as a faint haze over the texture.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from engine.errors import EngineError
+from engine.tiling import tile_starts
+
+if TYPE_CHECKING:
+    from engine.inference import InferenceSettings
+    from engine.models.base import CrackModel
+
+SCALES = (1.41, 1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
+"""Factors that are tried, each about 0.7 of the one before."""
+
+SAMPLE_IMAGES = 12
+SAMPLE_TILE_PX = 320
+SAMPLE_TILES = 4
+SMALLEST_SIDE_PX = 64
+"""An image reduced below this shows no cracks any more."""
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class ScaleEstimate:
+    """The scale chosen for a survey.
+
+    Attributes:
+        scale: factor to resize images by before prediction.
+        scores: certainty at each scale that was tried, 0 to 1.
+    """
+
+    scale: float
+    scores: dict[float, float]
+
+
+def spread_sample(items: Sequence[Item], count: int) -> list[Item]:
+    """At most `count` of the items, evenly spread from the first to the last."""
+    if len(items) <= count:
+        return list(items)
+    return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
+
+
+def certainty(probability: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Sums of p * p and of p; their ratio is the mean certainty of what is said to be crack."""
+    values = probability.astype(np.float64)
+    return float((values**2).sum()), float(values.sum())
+
+
+def _sample_tiles(image: npt.NDArray[np.uint8], scale: float) -> list[npt.NDArray[np.uint8]]:
+    """Up to `SAMPLE_TILES` pieces of the image at a scale, spread over it."""
+    height, width = image.shape[:2]
+    side = min(round(SAMPLE_TILE_PX / scale), max(height, width))
+    boxes = [
+        (top, left)
+        for top in tile_starts(height, min(side, height), 0)
+        for left in tile_starts(width, min(side, width), 0)
+    ]
+    tiles = []
+    for top, left in spread_sample(boxes, SAMPLE_TILES):
+        piece = image[top : top + side, left : left + side]
+        size = (max(1, round(piece.shape[1] * scale)), max(1, round(piece.shape[0] * scale)))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        tiles.append(np.asarray(cv2.resize(piece, size, interpolation=method), np.uint8))
+    return tiles
+
+
+def estimate_working_scale(
+    model: "CrackModel", images: Sequence[npt.NDArray[np.uint8]], settings: "InferenceSettings"
+) -> ScaleEstimate:
+    """Choose the working scale for a survey.
+
+    Args:
+        model: the network that will be used.
+        images: a sample, each uint8 (H, W, 3); about `SAMPLE_IMAGES`, see `spread_sample`.
+        settings: how to predict; its scale is not used.
+
+    Returns:
+        The scale of the highest certainty, pooled over the images.
+
+    Raises:
+        EngineError: no images.
+    """
+    from engine.inference import predict_probability_map
+
+    if not images:
+        raise EngineError("There is no image to choose the working scale from.", "Give at least one.")
+    plain = replace(settings, working_scale=None, flips=False, tile_px=2 * SAMPLE_TILE_PX)
+    smallest = min(min(image.shape[:2]) for image in images)
+    scores: dict[float, float] = {}
+    for scale in SCALES:
+        if smallest * scale < SMALLEST_SIDE_PX and scores:
+            continue
+        squares, total = 0.0, 1e-9
+        for image in images:
+            for tile in _sample_tiles(image, scale):
+                a, b = certainty(predict_probability_map(model, tile, plain))
+                squares, total = squares + a, total + b
+        scores[scale] = squares / total
+    return ScaleEstimate(max(scores, key=lambda scale: scores[scale]), scores)
