@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
 
 from engine.errors import ArchiveError, InvalidImageError
-from engine.images import MAX_FILE_BYTES
+from engine.images import MAX_FILE_BYTES, read_file, too_large_file
 from engine.vocabulary import Refusal
 
 MAX_TOTAL_BYTES = 256 * 1024**3  # unpacked bytes of one zip
@@ -83,7 +83,7 @@ def iter_files(path: Path, name: str | None = None) -> Iterator[SourceFile | Ref
         name: the name people know it by, where it differs from the path's.
 
     Raises:
-        ArchiveError: nothing is there, or a zip cannot be read at all.
+        ArchiveError: nothing is there, or a folder or zip cannot be read at all.
     """
     shown = display_name(name or path.name)
     if path.is_dir():
@@ -138,40 +138,31 @@ def _is_litter(name: str) -> bool:
 
 
 def _looks_like_zip(path: Path) -> bool:
-    with path.open("rb") as stream:
-        return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+    try:
+        with path.open("rb") as stream:
+            return stream.read(4) in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08")
+    except OSError:
+        return False  # reading says why
 
 
 def _from_disk(path: Path, shown: str) -> SourceFile:
-    return SourceFile(shown, path.stat().st_size, lambda: _read_disk(path, shown))
-
-
-def _read_disk(path: Path, shown: str) -> bytes:
     try:
-        with path.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise InvalidImageError(
-            Refusal.DAMAGED_IMAGE,
-            f"{shown} cannot be read ({error.strerror or 'input error'}).",
-            "Check the disk and who may read the file.",
-        ) from error
-    if len(data) > MAX_FILE_BYTES:
-        raise _too_large(shown)
-    return data
-
-
-def _too_large(shown: str) -> InvalidImageError:
-    return InvalidImageError(
-        Refusal.TOO_LARGE,
-        f"{shown} is larger than {MAX_FILE_BYTES // 1024**2} MB.",
-        "Save it as a JPEG photo and try again.",
-    )
+        size_bytes = path.stat().st_size
+    except OSError:
+        size_bytes = 0  # reading says why
+    return SourceFile(shown, size_bytes, lambda: read_file(path, shown))
 
 
 def _walk(folder: Path) -> Iterator[Path]:
     """All entries but folders, sorted; links to folders come as entries and are not entered."""
-    for entry in sorted(folder.iterdir()):
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        raise ArchiveError(
+            f"The folder {display_name(folder.name)} cannot be read ({error.strerror or 'input error'}).",
+            "Check who may read it.",
+        ) from error
+    for entry in entries:
         if entry.is_dir() and not entry.is_symlink():
             yield from _walk(entry)
         else:
@@ -229,7 +220,13 @@ class _ZipArchive:
             if "overlap" in str(error).lower():
                 raise _bomb(shown) from error
             raise _damaged_member(shown) from error
-        except (OSError, EOFError, zlib.error, ValueError, NotImplementedError, RuntimeError) as error:
+        except NotImplementedError as error:
+            raise InvalidImageError(
+                Refusal.DAMAGED_ARCHIVE,
+                f"{shown} is packed in a way that cannot be read.",
+                "Make the zip again with ordinary compression (Deflate), or import the folder.",
+            ) from error
+        except (OSError, EOFError, zlib.error, ValueError, RuntimeError) as error:
             raise _damaged_member(shown) from error
         if info.header_offset not in self._counted:
             self._counted.add(info.header_offset)
@@ -241,7 +238,7 @@ def _check_size(shown: str, size_bytes: int, packed_bytes: int, others_bytes: in
     if size_bytes > _RATIO_FROM_BYTES and size_bytes > MAX_RATIO * max(packed_bytes, 1):
         raise _bomb(shown)
     if size_bytes > MAX_FILE_BYTES:
-        raise _too_large(shown)
+        raise too_large_file(shown)
     if others_bytes + size_bytes > MAX_TOTAL_BYTES:
         raise InvalidImageError(
             Refusal.ARCHIVE_BOMB,

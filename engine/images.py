@@ -218,17 +218,37 @@ def image_quality(rgb: RGB) -> ImageQuality:
     )
 
 
-def _read(source: Source, name: str) -> bytes:
-    if isinstance(source, bytes):
-        data = source
-    elif isinstance(source, Path):
-        if source.stat().st_size > MAX_FILE_BYTES:
-            raise _too_large_file(name)
-        data = source.read_bytes()
-    else:
-        data = source.read(MAX_FILE_BYTES + 1)
+def read_file(path: Path, name: str) -> bytes:
+    """The bytes of a file that may be a photo.
+
+    Args:
+        path: where it is.
+        name: the name people know it by.
+
+    Raises:
+        InvalidImageError: it cannot be read, or is larger than `MAX_FILE_BYTES`.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InvalidImageError(
+            Refusal.DAMAGED_IMAGE,
+            f"{name} cannot be read ({error.strerror or 'input error'}).",
+            "Check that it is there, and who may read it.",
+        ) from error
     if len(data) > MAX_FILE_BYTES:
-        raise _too_large_file(name)
+        raise too_large_file(name)
+    return data
+
+
+def _read(source: Source, name: str) -> bytes:
+    if isinstance(source, Path):
+        data = read_file(source, name)
+    else:
+        data = source if isinstance(source, bytes) else source.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise too_large_file(name)
     if not data:
         raise InvalidImageError(
             Refusal.EMPTY_FILE, f"{name} is empty (0 bytes).", "Copy it again from the camera."
@@ -236,7 +256,8 @@ def _read(source: Source, name: str) -> bytes:
     return data
 
 
-def _too_large_file(name: str) -> InvalidImageError:
+def too_large_file(name: str) -> InvalidImageError:
+    """The refusal of a file of more than `MAX_FILE_BYTES`."""
     return InvalidImageError(
         Refusal.TOO_LARGE,
         f"{name} is larger than {MAX_FILE_BYTES // 1024**2} MB.",

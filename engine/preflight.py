@@ -186,7 +186,7 @@ def _locate(item: PreflightItem, track: Track | None, clock_offset_s: float, now
                 position_source = PositionSource.TRACK
     if latitude is None:
         flags.add(ImageFlag.NO_POSITION)
-        if not notes:
+        if not any("GPS position" in note for note in notes):
             notes.append("It carries no GPS position.")
     return replace(
         item,

@@ -3,8 +3,10 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from engine.preflight import PreflightItem
+from engine.tracks import Track, suggest_clock_offset
 from engine.vocabulary import ImageFlag, Refusal
 
 _EXAMPLES = 3
@@ -179,6 +181,28 @@ def summarise(items: Iterable[PreflightItem]) -> PreflightSummary:
     ]
     refused = refusals.total()
     return PreflightSummary(total, total - refused, refused, dict(flags), dict(refusals), tuple(problems))
+
+
+def clock_advice(items: Iterable[PreflightItem], track: Track, clock_offset_s: float = 0.0) -> str | None:
+    """A sentence on the clock offset that would put most photos on the track, or None where none is needed.
+
+    Args:
+        items: checked with this track and offset.
+        track: where the camera was.
+        clock_offset_s: the offset they were checked with.
+    """
+    entered = timedelta(seconds=clock_offset_s)
+    times = [item.captured_at - entered for item in items if item.accepted and item.captured_at is not None]
+    positions = track.position_at(times, clock_offset_s) if times else None
+    if positions is None or (~positions.outside).mean() > 0.5:
+        return None
+    offset_s = suggest_clock_offset(times, track)
+    if offset_s is None:
+        return None
+    return (
+        f"Most photos fall outside the track {track.name}; with a clock offset of {offset_s:+.0f} seconds "
+        f"({offset_s / 3600:+g} hours) they lie on it. The camera's time zone may be set wrongly."
+    )
 
 
 def _problem(

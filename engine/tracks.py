@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from engine.archives import SourceFile, display_name
-from engine.errors import TrackError
+from engine.errors import InvalidImageError, TrackError
+from engine.images import read_file
 
 MAX_TRACK_BYTES = 256 * 1024**2
 MAX_GAP_S = 30.0  # at 80 km/h a vehicle may have turned off and back within more
@@ -165,19 +166,10 @@ def read_track(source: Path | SourceFile, name: str | None = None) -> Track:
         TrackError: empty, unreadable, no times, no positions, or fewer than two usable points.
     """
     shown = display_name(name or source.name)
-    if isinstance(source, Path):
-        try:
-            data = (
-                source.read_bytes()
-                if source.stat().st_size <= MAX_TRACK_BYTES
-                else b"." * (MAX_TRACK_BYTES + 1)
-            )
-        except OSError as error:
-            raise TrackError(
-                f"{shown} cannot be read ({error.strerror or error}).", "Check the path."
-            ) from error
-    else:
-        data = source.read()
+    try:
+        data = read_file(source, shown) if isinstance(source, Path) else source.read()
+    except InvalidImageError as error:
+        raise TrackError(error.what, error.remedy) from error
     if len(data) > MAX_TRACK_BYTES:
         raise TrackError(
             f"{shown} is larger than {MAX_TRACK_BYTES // 1024**2} MB.", "Split the track by day."
