@@ -1,0 +1,203 @@
+"""Read routes of the web process: photos with their overlays, map layers, health.
+
+Everything is of the actor's own agency; another agency's id is simply not found.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+import cv2
+import numpy as np
+from PIL import Image
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.convertors import IntegerConvertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from app import layers
+from app.identity import current_actor
+from db.session import reading
+from db.storage import get_storage
+from engine.errors import EngineError
+from engine.images import thumbnail
+
+THUMBNAIL_PX = 320
+# Browsers show these as they are; anything else (TIFF, BMP) is turned into a JPEG of at most this size.
+SHOWN_AS_IS = {b"\xff\xd8\xff": "image/jpeg", b"\x89PNG": "image/png", b"RIFF": "image/webp"}
+CONVERTED_PX = 4096
+# Magenta: nothing on asphalt has it, and it differs in lightness from grey for every kind of sight.
+MASK_COLOUR = (255, 0, 212)
+# Below this the pavement shows through; the map would else be a purple veil.
+FAINT_PROBABILITY = 0.05
+
+
+def healthz(request: Request) -> Response:
+    """Whether the database answers."""
+    try:
+        with reading() as session:
+            session.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError):
+        return JSONResponse({"status": "database unreachable"}, status_code=503)
+    return JSONResponse({"status": "ok"})
+
+
+def _not_found(what: str) -> Response:
+    return JSONResponse({"error": f"There is no such {what}."}, status_code=404)
+
+
+def _cached(
+    request: Request, version: str, media_type: str, make: Callable[[], bytes], max_age_s: int
+) -> Response:
+    """Answer 304 where the browser has this version, else make it."""
+    etag = f'"{hashlib.sha256(version.encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": f"private, max-age={max_age_s}, must-revalidate"}
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    return Response(make(), media_type=media_type, headers=headers)
+
+
+def _palette_png(stored: bytes, palette: bytes, alpha: bytes) -> bytes:
+    """Colour a stored greyscale PNG by giving it a palette: no pixel is computed."""
+    with Image.open(io.BytesIO(stored), formats=("PNG",)) as image:
+        levels = image.convert("L")
+    levels.putpalette(palette)
+    out = io.BytesIO()
+    levels.save(out, "PNG", transparency=alpha, compress_level=1)
+    return out.getvalue()
+
+
+@lru_cache
+def viridis() -> bytes:
+    """256 RGB triples, dark violet to yellow."""
+    colours = cv2.applyColorMap(np.arange(256, dtype=np.uint8)[:, None], cv2.COLORMAP_VIRIDIS)
+    return bytes(colours[:, 0, ::-1].tobytes())
+
+
+def mask_overlay(stored: bytes) -> bytes:
+    """A mask (PNG, 0 or not) as a transparent PNG in `MASK_COLOUR`."""
+    return _palette_png(stored, bytes(3) + bytes(MASK_COLOUR) * 255, b"\x00" + b"\xff" * 255)
+
+
+def probability_overlay(stored: bytes) -> bytes:
+    """A probability map (8-bit PNG) in viridis; what is improbable is transparent."""
+    faint = round(FAINT_PROBABILITY * 255)
+    alpha = bytes(0 if level < faint else min(255, 90 + level) for level in range(256))
+    return _palette_png(stored, viridis(), alpha)
+
+
+def _display(stored: bytes) -> tuple[bytes, str]:
+    for start, media_type in SHOWN_AS_IS.items():
+        if stored.startswith(start):
+            return stored, media_type
+    return thumbnail(stored, CONVERTED_PX), "image/jpeg"
+
+
+def photo(request: Request) -> Response:
+    """`/api/photos/{image_id}/{kind}`: the photo, or what was found in it, as an image."""
+    kind = request.path_params["kind"]
+    files = layers.photo_files(current_actor().agency_id, request.path_params["image_id"])
+    if files is None:
+        return _not_found("photo")
+    content_hash = {
+        "original": files.content_hash,
+        "thumbnail": files.content_hash,
+        "overlay": files.mask_hash,
+        "mask": files.mask_hash,
+        "probability": files.probability_hash,
+    }.get(kind)
+    if content_hash is None:
+        return _not_found("picture of this photo")
+    store = get_storage()
+    if not store.exists(content_hash):
+        return _not_found("stored file")
+    version = f"{kind}:{content_hash}"
+    try:
+        if kind == "original":
+            data, media_type = _display(store.read(content_hash))
+            return _cached(request, version, media_type, lambda: data, 86_400)
+        make: dict[str, tuple[str, Callable[[], bytes]]] = {
+            "thumbnail": ("image/jpeg", lambda: thumbnail(store.read(content_hash), THUMBNAIL_PX)),
+            "overlay": ("image/png", lambda: mask_overlay(store.read(content_hash))),
+            "mask": ("image/png", lambda: store.read(content_hash)),
+            "probability": ("image/png", lambda: probability_overlay(store.read(content_hash))),
+        }
+        media_type, produce = make[kind]
+        # A new analysis gives a photo another mask at the same address: ask each time.
+        return _cached(request, version, media_type, produce, 86_400 if kind == "thumbnail" else 0)
+    except EngineError as problem:
+        return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
+
+
+def _geojson(request: Request, version: str, make: Callable[[], dict[str, Any]]) -> Response:
+    return _cached(
+        request,
+        version,
+        "application/geo+json",
+        lambda: json.dumps(make(), separators=(",", ":"), allow_nan=False).encode(),
+        0,
+    )
+
+
+def photos(request: Request) -> Response:
+    """`/api/surveys/{id}/photos.geojson?bbox=w,s,e,n`: the photos in a box, or cells where they are many."""
+    survey_id = request.path_params["survey_id"]
+    agency_id = current_actor().agency_id
+    version = layers.survey_version(agency_id, survey_id)
+    if version is None:
+        return _not_found("survey")
+    box = layers.parse_box(request.query_params.get("bbox", ""))
+    if box is None:
+        return JSONResponse({"error": "bbox must be west,south,east,north in degrees."}, status_code=400)
+    return _geojson(
+        request, f"photos:{survey_id}:{version}:{box}", lambda: layers.photo_layer(survey_id, version, box)
+    )
+
+
+def sections(request: Request) -> Response:
+    """`/api/networks/{id}/sections.geojson?survey=…`: the network's sections with the survey's measure."""
+    network_id = request.path_params["network_id"]
+    agency_id = current_actor().agency_id
+    if not layers.has_network(agency_id, network_id):
+        return _not_found("network")
+    asked = request.query_params.get("survey", "")
+    survey_id, version = None, ""
+    if asked:
+        if not (asked.isascii() and asked.isdigit() and len(asked) < 19):
+            return _not_found("survey")
+        survey_id = int(asked)
+        version = layers.survey_version(agency_id, survey_id) or ""
+        if not version:
+            return _not_found("survey")
+    return _geojson(
+        request,
+        f"sections:{network_id}:{survey_id}:{version}",
+        lambda: layers.section_layer(network_id, survey_id, version),
+    )
+
+
+class RowId(IntegerConvertor):
+    """A positive 64-bit integer; anything else matches no route."""
+
+    regex = "[1-9][0-9]{0,17}"
+
+
+register_url_convertor("rowid", RowId())
+
+
+def nothing_here(request: Request) -> Response:
+    """Else the pages would answer, with 200."""
+    return _not_found("address")
+
+
+routes: list[BaseRoute] = [
+    Route("/healthz", healthz),
+    Route("/api/photos/{image_id:rowid}/{kind}", photo),
+    Route("/api/surveys/{survey_id:rowid}/photos.geojson", photos),
+    Route("/api/networks/{network_id:rowid}/sections.geojson", sections),
+]

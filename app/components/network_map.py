@@ -1,0 +1,182 @@
+"""The map: folium draws the frame, the layers come by address, and Leaflet is served from here."""
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import folium
+import streamlit as st
+from branca.element import MacroElement
+from folium.elements import JSCSSMixin
+from jinja2 import Template
+from streamlit_folium import st_folium
+
+from app.components.text import popup_text
+from db.settings import get_settings
+
+# viridis from its pale to its dark end: dark is worse, for colour-blind eyes and on grey prints too.
+CLASS_COLOURS = ("#fde725", "#5ec962", "#21918c", "#3b528b", "#440154")
+STATUSES = {
+    "ok": {"colour": "#2c7fb8", "label": "ready"},
+    "off_network": {"colour": "#d55e00", "label": "off the network"},
+    "blurred": {"colour": "#f0e442", "label": "blurred"},
+    "dark": {"colour": "#000000", "label": "dark"},
+    "outside_track": {"colour": "#cc79a7", "label": "outside the track"},
+}
+PHOTOS_FROM_ZOOM = 15
+LEAFLET = "/assets"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What the map is coloured by.
+
+    Attributes:
+        column: of `data.section_table`.
+        caption: its name in plain words.
+        unit: of the values.
+        digits: decimals that mean something.
+    """
+
+    column: str
+    caption: str
+    unit: str
+    digits: int
+
+
+DENSITY = Measure("crack_density_m_per_m2", "Crack density", "m/m²", 2)
+AREA_SHARE = Measure("crack_area_pct", "Cracked share of the image", "%", 2)
+
+
+def nice_step(largest: float) -> float:
+    """A round class width (1, 2, 2.5 or 5 times a power of ten) so that five classes reach `largest`."""
+    if not largest > 0 or not math.isfinite(largest):
+        return 1.0
+    raw = largest / len(CLASS_COLOURS)
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.999)
+
+
+def classes(largest: float, unit: str) -> list[dict[str, Any]]:
+    """Five classes from 0 with colour and label; the last one is open."""
+    step = nice_step(largest)
+    last = len(CLASS_COLOURS) - 1
+    return [
+        {
+            "colour": colour,
+            "below": step * (place + 1),
+            "label": f"{step * place:g} and more {unit}"
+            if place == last
+            else f"{step * place:g} – {step * (place + 1):g} {unit}",
+        }
+        for place, colour in enumerate(CLASS_COLOURS)
+    ]
+
+
+class _Layers(JSCSSMixin, MacroElement):
+    """Hands a configuration to `static/network_map.js`."""
+
+    _template = Template(
+        "{% macro script(this, kwargs) %}pavescopeMap({{ this._parent.get_name() }}, {{ this.config }});{% endmacro %}"
+    )
+    default_js = [("pavescope_map", f"{LEAFLET}/network_map.js")]  # noqa: RUF012 - folium's interface
+    default_css = [("pavescope_map_css", f"{LEAFLET}/network_map.css")]  # noqa: RUF012
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        super().__init__()
+        self._name = "PavescopeLayers"
+        # It lands in a <script>: no tag may end it.
+        self.config = json.dumps(config, allow_nan=False).replace("<", "\\u003c")
+
+
+class _Map(folium.Map):
+    """folium's map without its CDN: Leaflet alone, from this server."""
+
+    default_js = [("leaflet", f"{LEAFLET}/leaflet.js")]  # noqa: RUF012
+    default_css = [("leaflet_css", f"{LEAFLET}/leaflet.css")]  # noqa: RUF012
+
+
+def draw_map(
+    bounds: tuple[float, float, float, float],
+    *,
+    key: str,
+    network_id: int | None = None,
+    survey_id: int | None = None,
+    measure: Measure | None = None,
+    largest: float = 0.0,
+    statuses: bool = False,
+    selected: int | None = None,
+    photo: int | None = None,
+    marker: tuple[float, float, str] | None = None,
+    legend: bool = True,
+    photos_from_zoom: int = PHOTOS_FROM_ZOOM,
+    height: int = 520,
+) -> tuple[str, int] | None:
+    """Draw the map.
+
+    Args:
+        bounds: west, south, east, north in degrees.
+        key: changes whenever the map must be drawn anew.
+        network_id: draw its sections.
+        survey_id: colour the sections by its results, and show its photos.
+        measure: what to colour by; None draws the sections plainly.
+        largest: value that the colour scale must reach.
+        statuses: colour photos by their preflight status, at every zoom.
+        selected: section to mark.
+        photo: photo to mark.
+        marker: latitude, longitude and name of one place to mark.
+        legend: whether to draw it.
+        photos_from_zoom: the zoom at which single photos appear.
+        height: in pixels.
+
+    Returns:
+        What was clicked, ("section" or "photo", id), or None.
+    """
+    west, south, east, north = bounds
+    basemap = get_settings().basemap_tile_url
+    chart = _Map(location=[(south + north) / 2, (west + east) / 2], tiles=None, zoom_start=12, max_zoom=20)
+    chart.fit_bounds([[south, west], [north, east]], padding=(18, 18), max_zoom=17)
+    if basemap:
+        folium.TileLayer(basemap, attr=popup_text("Base map of the agency"), max_zoom=20).add_to(chart)
+    shown = measure or AREA_SHARE
+    config = {
+        "sections": network_id
+        and f"/api/networks/{network_id}/sections.geojson"
+        + (f"?survey={survey_id}" if survey_id and measure else ""),
+        "photos": survey_id and f"/api/surveys/{survey_id}/photos.geojson",
+        "photos_from_zoom": 0 if statuses else photos_from_zoom,
+        "classes": classes(largest, shown.unit),
+        "caption": shown.caption,
+        "unit": shown.unit,
+        "digits": shown.digits,
+        "legend_title": _legend_title(measure, statuses) if legend else "",
+        "statuses": STATUSES if statuses else None,
+        "faint": measure is None,
+        "selected": selected,
+        "photo": photo,
+        "basemap": bool(basemap),
+    }
+    _Layers(config).add_to(chart)
+    if marker is not None:
+        latitude, longitude, name = marker
+        folium.CircleMarker(
+            [latitude, longitude], radius=8, color="#d81b60", weight=3, fill=True, tooltip=popup_text(name)
+        ).add_to(chart)
+    answer = st_folium(chart, key=key, height=height, use_container_width=True, returned_objects=[])
+    return _new_pick(key, answer)
+
+
+def _legend_title(measure: Measure | None, statuses: bool) -> str:
+    if measure is None:
+        return "Photos" if statuses else ""
+    return f"{measure.caption}, {measure.unit}"
+
+
+def _new_pick(key: str, answer: dict[str, Any] | None) -> tuple[str, int] | None:
+    """A click counts once, though the component repeats it at every rerun."""
+    picked = (answer or {}).get("picked")
+    if not picked or st.session_state.get(f"picked-{key}") == picked["clicks"]:
+        return None
+    st.session_state[f"picked-{key}"] = picked["clicks"]
+    return str(picked["kind"]), int(picked["id"])

@@ -1,0 +1,284 @@
+"""What the map's layers and the photo viewer read; no Streamlit here, so that the routes stay light."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import shapely
+from sqlalchemy import Integer, and_, cast, func, select
+from sqlalchemy.orm import Session
+
+from db.models import AnalysisResult, Job, Network, Section, SectionResult, Survey, SurveyImage
+from db.session import reading
+from engine.vocabulary import ImageFlag, JobState
+
+MAX_PHOTOS = 5_000
+CELLS_ACROSS = 48
+# What a photo's point says at preflight, gravest first; the rest of the flags are remarks.
+STATUS_ORDER = (ImageFlag.OFF_NETWORK, ImageFlag.DARK, ImageFlag.BLURRED, ImageFlag.OUTSIDE_TRACK)
+Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class PhotoFiles:
+    """Hashes of what is stored of a photo; None where there is nothing yet."""
+
+    content_hash: str
+    mask_hash: str | None
+    probability_hash: str | None
+
+
+def parse_box(given: str) -> Box | None:
+    """`w,s,e,n` in degrees; None unless it is a box on the globe."""
+    parts = given.split(",")
+    if len(parts) != 4 or len(given) > 200:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in parts)
+    except ValueError:
+        return None
+    if not all(math.isfinite(edge) for edge in (west, south, east, north)):
+        return None
+    # A map that was dragged round the world asks for more than 180 degrees.
+    west, east = max(west, -180.0), min(east, 180.0)
+    south, north = max(south, -90.0), min(north, 90.0)
+    return (west, south, east, north) if west < east and south < north else None
+
+
+def shown_result(survey: type[Survey] = Survey) -> Any:
+    """Join condition: the result of a photo that its survey shows."""
+    return and_(
+        AnalysisResult.image_id == SurveyImage.id,
+        AnalysisResult.checkpoint_id == survey.shown_checkpoint_id,
+        AnalysisResult.settings_hash == survey.shown_settings_hash,
+    )
+
+
+def shown_section_result() -> Any:
+    """Join condition: a section's roll-up of the results that its survey shows."""
+    return and_(
+        SectionResult.survey_id == Survey.id,
+        SectionResult.checkpoint_id == Survey.shown_checkpoint_id,
+        SectionResult.settings_hash == Survey.shown_settings_hash,
+    )
+
+
+def survey_version(agency_id: int, survey_id: int) -> str | None:
+    """Changes whenever the survey's photos or results do; None where the agency has no such survey.
+
+    Only jobs change them, each batch with the job's progress in the same transaction.
+    """
+    with reading() as session:
+        survey = session.get(Survey, survey_id)
+        if survey is None or survey.agency_id != agency_id:
+            return None
+        work = session.execute(
+            select(
+                func.count(),
+                func.sum(Job.attempt),
+                func.sum(Job.progress_done),
+                func.count().filter(Job.state == JobState.SUCCEEDED),
+            ).where(Job.survey_id == survey_id)
+        ).one()
+        rolled = session.execute(
+            select(func.count(), func.max(SectionResult.updated_at)).where(
+                SectionResult.survey_id == survey_id
+            )
+        ).one()
+        stamp = (survey.network_id, survey.shown_checkpoint_id, survey.shown_settings_hash, *work, *rolled)
+        return "-".join(str(part) for part in stamp)
+
+
+def has_network(agency_id: int, network_id: int) -> bool:
+    with reading() as session:
+        network = session.get(Network, network_id)
+        return network is not None and network.agency_id == agency_id
+
+
+def photo_files(agency_id: int, image_id: int) -> PhotoFiles | None:
+    """What is stored of an agency's photo; None where it has no such photo."""
+    with reading() as session:
+        row = session.execute(
+            select(
+                SurveyImage.content_hash,
+                AnalysisResult.mask_hash,
+                AnalysisResult.probability_hash,
+            )
+            .join(Survey, Survey.id == SurveyImage.survey_id)
+            .outerjoin(AnalysisResult, shown_result())
+            .where(SurveyImage.id == image_id, Survey.agency_id == agency_id)
+        ).one_or_none()
+    return None if row is None else PhotoFiles(row.content_hash, row.mask_hash, row.probability_hash)
+
+
+def uses_density(session: Session, survey_id: int) -> bool:
+    """Whether every section of the survey has a density in m/m²; else all are shown in pixels alike."""
+    sections, measured = session.execute(
+        select(func.count(), func.count(SectionResult.crack_density_m_per_m2))
+        .join(Survey, shown_section_result())
+        .where(Survey.id == survey_id)
+    ).one()
+    return bool(sections) and sections == measured
+
+
+def photo_status(flags: Sequence[str]) -> str:
+    """The gravest flag, or `ok`."""
+    return next((flag.value for flag in STATUS_ORDER if flag in flags), "ok")
+
+
+def _point(longitude: float, latitude: float, properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "Feature",
+        "geometry": {"type": "Point", "coordinates": [round(longitude, 6), round(latitude, 6)]},
+        "properties": properties,
+    }
+
+
+def _collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    return {"type": "FeatureCollection", "features": list(features)}
+
+
+@lru_cache(maxsize=64)
+def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
+    """The photos in a box as GeoJSON points, or cells with count and mean where there are too many.
+
+    `value` is the crack density in m/m², or the cracked share of the image in % without a GSD.
+    """
+    west, south, east, north = box
+    inside = (
+        SurveyImage.survey_id == survey_id,
+        SurveyImage.latitude.between(south, north),
+        SurveyImage.longitude.between(west, east),
+    )
+    with reading() as session:
+        value = (
+            AnalysisResult.crack_density_m_per_m2
+            if uses_density(session, survey_id)
+            else AnalysisResult.crack_area_ratio * 100
+        ).label("value")
+        found = (
+            select(SurveyImage.id, SurveyImage.latitude, SurveyImage.longitude)
+            .where(*inside)
+            .limit(MAX_PHOTOS + 1)
+        )
+        if len(session.execute(found).all()) > MAX_PHOTOS:
+            return _cells(session, inside, value, box)
+        rows = session.execute(
+            select(
+                SurveyImage.id,
+                SurveyImage.latitude,
+                SurveyImage.longitude,
+                SurveyImage.flags,
+                SurveyImage.chainage_m,
+                value,
+            )
+            .join(Survey, Survey.id == SurveyImage.survey_id)
+            .outerjoin(AnalysisResult, shown_result())
+            .where(*inside)
+        ).all()
+    return _collection(
+        _point(
+            row.longitude,
+            row.latitude,
+            {
+                "id": row.id,
+                "value": _rounded(row.value),
+                "status": photo_status(row.flags),
+                "chainage_m": _rounded(row.chainage_m, 1),
+            },
+        )
+        for row in rows
+    )
+
+
+def _cells(session: Session, inside: tuple[Any, ...], value: Any, box: Box) -> dict[str, Any]:
+    west, south, east, north = box
+    # SQLite cuts off and PostgreSQL rounds; either makes a grid.
+    column = cast((SurveyImage.longitude - west) / (east - west) * CELLS_ACROSS, Integer)
+    row_of = cast((SurveyImage.latitude - south) / (north - south) * CELLS_ACROSS, Integer)
+    rows = session.execute(
+        select(
+            func.count().label("count"),
+            func.avg(SurveyImage.latitude).label("latitude"),
+            func.avg(SurveyImage.longitude).label("longitude"),
+            func.avg(value).label("value"),
+        )
+        .select_from(SurveyImage)
+        .join(Survey, Survey.id == SurveyImage.survey_id)
+        .outerjoin(AnalysisResult, shown_result())
+        .where(*inside)
+        .group_by(column, row_of)
+    ).all()
+    return _collection(
+        _point(row.longitude, row.latitude, {"count": row.count, "value": _rounded(row.value)})
+        for row in rows
+    )
+
+
+def _rounded(value: float | None, digits: int = 4) -> float | None:
+    return None if value is None else round(float(value), digits)
+
+
+@lru_cache(maxsize=16)
+def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[str, Any]:
+    """A network's sections as simplified GeoJSON lines, with a survey's measure where one is given."""
+    with reading() as session:
+        rows = session.execute(
+            select(
+                Section.id,
+                Section.section_key,
+                Section.road,
+                Section.from_m,
+                Section.to_m,
+                Section.geometry,
+                Section.west,
+                Section.south,
+                Section.east,
+                Section.north,
+            ).where(Section.network_id == network_id)
+        ).all()
+        results: dict[int, tuple[float | None, int]] = {}
+        if survey_id is not None:
+            density = uses_density(session, survey_id)
+            for row in session.execute(
+                select(
+                    SectionResult.section_id,
+                    SectionResult.images,
+                    SectionResult.crack_area_ratio,
+                    SectionResult.crack_density_m_per_m2,
+                )
+                .join(Survey, shown_section_result())
+                .where(Survey.id == survey_id)
+            ):
+                value = row.crack_density_m_per_m2 if density else row.crack_area_ratio * 100
+                results[row.section_id] = (_rounded(value), row.images)
+    if not rows:
+        return _collection([])
+    lines = shapely.from_wkb([row.geometry for row in rows])
+    extent = max(max(r.east for r in rows) - min(r.west for r in rows), 0.001)
+    # Less than a pixel where the whole network is in view, and never more than about 5 m.
+    simple = shapely.simplify(lines, min(extent / 20_000, 0.00005))
+    features = []
+    for row, line in zip(rows, simple, strict=True):
+        value, images = results.get(row.id, (None, 0))
+        features.append(
+            {
+                "type": "Feature",
+                "geometry": {
+                    "type": "LineString",
+                    "coordinates": [[round(x, 6), round(y, 6)] for x, y in line.coords],
+                },
+                "properties": {
+                    "id": row.id,
+                    "key": row.section_key,
+                    "road": row.road,
+                    "from_m": row.from_m,
+                    "to_m": row.to_m,
+                    "value": value,
+                    "images": images,
+                },
+            }
+        )
+    return _collection(features)

@@ -1,0 +1,46 @@
+"""The web process: Streamlit's pages and this product's own routes on one port.
+
+Run by `uvicorn app.server:application`. The routes never load torch and never run a model.
+"""
+
+from pathlib import Path
+
+from starlette.middleware import Middleware
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from streamlit.starlette import App
+
+from app import api, uploads
+
+HERE = Path(__file__).parent
+
+routes: list[BaseRoute] = [
+    *api.routes,
+    *uploads.routes,
+    Route("/api/{rest:path}", api.nothing_here),
+    Mount("/assets", StaticFiles(directory=HERE / "static")),
+]
+
+
+class SafeHeaders:
+    """Tells browsers to guess no content types and to let no other site frame the pages."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"x-frame-options", b"SAMEORIGIN"),
+                    (b"referrer-policy", b"same-origin"),
+                ]
+            await send(message)
+
+        await self.app(scope, receive, send_safely if scope["type"] == "http" else send)
+
+
+application = App(HERE / "main.py", routes=routes, middleware=[Middleware(SafeHeaders)])

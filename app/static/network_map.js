@@ -1,0 +1,155 @@
+/* Layers of the map: loaded by address, drawn on one canvas. No text of people's files becomes HTML here. */
+"use strict";
+
+window.pavescopeMap = function (map, config) {
+  const canvas = L.canvas({ padding: 0.3, tolerance: 6 });
+  const NO_DATA = "#8d99a6";
+  let clicks = 0;
+
+  const colourOf = (value) => {
+    if (value === null || value === undefined) return NO_DATA;
+    const found = config.classes.find((step) => value < step.below);
+    return (found || config.classes[config.classes.length - 1]).colour;
+  };
+  const shown = (value) =>
+    value === null || value === undefined ? "no data" : `${value.toLocaleString("en", { maximumFractionDigits: config.digits })} ${config.unit}`;
+  const chainage = (m) => {
+    const whole = Math.round(m);
+    return `km ${Math.floor(whole / 1000)}+${String(whole % 1000).padStart(3, "0")}`;
+  };
+  const lines = (...texts) => {
+    const box = document.createElement("div");
+    texts.forEach((text, place) => {
+      const line = document.createElement(place ? "div" : "strong");
+      line.textContent = text;
+      box.appendChild(line);
+    });
+    return box;
+  };
+  const pick = (kind, id) => {
+    clicks += 1;
+    if (window.Streamlit) window.Streamlit.setComponentValue({ picked: { kind, id, clicks } });
+  };
+  const failed = (text) => {
+    const note = L.control({ position: "topright" });
+    note.onAdd = () => {
+      const box = L.DomUtil.create("div", "pavescope-box");
+      box.textContent = text;
+      return box;
+    };
+    note.addTo(map);
+  };
+  const load = async (address) => {
+    const answer = await fetch(address, { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(`${answer.status}`);
+    return answer.json();
+  };
+
+  map.attributionControl.setPrefix(false);
+  if (!config.basemap) map.getContainer().style.background = "#eef1f4";
+  L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
+
+  /* Sections: a dark casing keeps the pale end of the scale readable. */
+  const drawSections = (collection) => {
+    const wide = collection.features.length > 3000 ? 3 : 6;
+    if (!config.faint) {
+      L.geoJSON(collection, {
+        renderer: canvas,
+        interactive: false,
+        style: (f) => ({
+          color: f.properties.id === config.selected ? "#d81b60" : "#2b3a48",
+          weight: f.properties.id === config.selected ? wide + 7 : wide + 2.5,
+        }),
+      }).addTo(map);
+    }
+    L.geoJSON(collection, {
+      renderer: canvas,
+      style: (f) => ({ color: config.faint ? "#5b6b7a" : colourOf(f.properties.value), weight: config.faint ? 3 : wide, opacity: 1 }),
+      onEachFeature: (feature, layer) => {
+        const p = feature.properties;
+        layer.on("click", () => pick("section", p.id));
+        layer.bindTooltip(
+          () => lines(`${p.road} · ${p.key}`, `${chainage(p.from_m)} to ${chainage(p.to_m)}`,
+            ...(config.faint ? [] : [`${config.caption}: ${shown(p.value)}`, `${p.images} photos`])),
+          { sticky: true },
+        );
+      },
+    }).addTo(map);
+  };
+
+  /* Photos: only those in view, and only where single ones can be told apart. */
+  const photos = L.layerGroup().addTo(map);
+  let asked = 0;
+  const drawPhotos = async () => {
+    if (!config.photos) return;
+    const turn = ++asked;
+    if (map.getZoom() < config.photos_from_zoom) {
+      photos.clearLayers();
+      return;
+    }
+    const b = map.getBounds().pad(0.1);
+    const box = [b.getWest(), b.getSouth(), b.getEast(), b.getNorth()].map((x) => x.toFixed(4)).join(",");
+    let collection;
+    try {
+      collection = await load(`${config.photos}?bbox=${box}`);
+    } catch (problem) {
+      return;
+    }
+    if (turn !== asked) return;
+    photos.clearLayers();
+    for (const feature of collection.features) {
+      const p = feature.properties;
+      const [lng, lat] = feature.geometry.coordinates;
+      const fill = config.statuses ? (config.statuses[p.status] || config.statuses.ok).colour : colourOf(p.value);
+      const many = p.count !== undefined;
+      const dot = L.circleMarker([lat, lng], {
+        renderer: canvas,
+        radius: many ? Math.min(16, 4 + Math.log2(p.count)) : config.photo === p.id ? 9 : 5,
+        color: config.photo === p.id ? "#d81b60" : "#16222e",
+        weight: config.photo === p.id ? 3 : 1,
+        fillColor: many && config.statuses ? "#14568c" : fill,
+        fillOpacity: 0.95,
+      });
+      const where = p.chainage_m === null || p.chainage_m === undefined ? "" : ` · ${chainage(p.chainage_m)}`;
+      dot.bindTooltip(() =>
+        many
+          ? lines(`${p.count} photos`, `mean ${shown(p.value)}`)
+          : lines(`Photo${where}`, config.statuses ? (config.statuses[p.status] || config.statuses.ok).label : shown(p.value)));
+      if (many) dot.on("click", () => map.setView([lat, lng], map.getZoom() + 2));
+      else dot.on("click", () => pick("photo", p.id));
+      photos.addLayer(dot);
+    }
+  };
+
+  const legend = L.control({ position: "bottomright" });
+  legend.onAdd = () => {
+    const box = L.DomUtil.create("div", "pavescope-box pavescope-legend");
+    const title = L.DomUtil.create("strong", "", box);
+    title.textContent = config.legend_title;
+    const rows = config.statuses ? Object.values(config.statuses) : [...config.classes, ...(config.faint ? [] : [{ colour: NO_DATA, label: "no data" }])];
+    for (const row of rows) {
+      const line = L.DomUtil.create("div", "", box);
+      L.DomUtil.create("i", "", line).style.background = row.colour;
+      L.DomUtil.create("span", "", line).textContent = row.label;
+    }
+    if (config.photos && config.photos_from_zoom > 0) {
+      const hint = L.DomUtil.create("div", "pavescope-hint", box);
+      hint.textContent = "Zoom in to see single photos";
+    }
+    return box;
+  };
+  if (config.legend_title) legend.addTo(map);
+
+  (async () => {
+    if (config.sections) {
+      try {
+        drawSections(await load(config.sections));
+      } catch (problem) {
+        failed("The sections could not be loaded. Reload the page.");
+      }
+    }
+    map.on("moveend", drawPhotos);
+    await drawPhotos();
+    document.body.dataset.mapReady = "yes";
+  })();
+};

@@ -1,0 +1,59 @@
+"""What the numbers mean, and what this installation is."""
+
+import streamlit as st
+
+from app import data
+from db.settings import get_settings
+
+st.title("Help")
+numbers, installation = st.columns([3, 2])
+with numbers:
+    st.subheader("What the numbers mean")
+    st.markdown(
+        """
+| Number | Unit | Meaning |
+|---|---|---|
+| Crack density | m/m² | length of crack per area of photographed pavement; needs a ground sampling distance (GSD) |
+| Cracked share of the area | % | pixels that are crack, of all surveyed pixels; known without a GSD |
+| Crack length | px or m | length along the middle line of every crack |
+| Width | px or mm | across the crack, mean and greatest |
+| GSD | mm/px | millimetres of road that one pixel covers |
+| Threshold | 0 to 1 | probability from which a pixel counts as crack; it belongs to the checkpoint |
+| Working scale | × | size at which the checkpoint looks at the photo, relative to the original |
+
+**Pixels are not millimetres.** Without a GSD nothing is given in metres or millimetres, and surveys made with different
+cameras must not be compared by pixel numbers. Sections are averages over their photos, weighted by the area seen;
+a section without photos is grey and counts as unknown, not as good.
+"""
+    )
+    st.subheader("From photos to the map")
+    st.markdown(
+        "1. **Road networks**: import the agency's sections.\n"
+        "2. **New survey**: upload photos with GPS, or with a track.\n"
+        "3. **Check**: look at what was refused, and at positions off the network.\n"
+        "4. **Start the analysis**, and close the page if you like.\n"
+        "5. **Network map**: the sections by condition; click a section, then a photo."
+    )
+with installation:
+    st.subheader("This installation")
+    st.markdown(
+        "It listens on 127.0.0.1 and knows one local engineer: nobody signs in, and no other machine should reach it. "
+        "Nothing is sent anywhere: maps, models and photos stay on this machine."
+        if get_settings().embedded
+        else "It uses the agency's own database and queue. Maps, models and photos stay on the agency's machines."
+    )
+    st.subheader("Checkpoints")
+    checkpoints = data.checkpoints()
+    if checkpoints.empty:
+        st.write("No checkpoint has been used yet; the shipped one is registered by the first analysis.")
+    else:
+        st.dataframe(
+            checkpoints,
+            hide_index=True,
+            column_config={"created_at": st.column_config.DatetimeColumn("since")},
+        )
+    st.subheader("The sample is fictional")
+    st.write(
+        "Its roads, photos and cracks are drawn by this software, so that their true length and width are known. "
+        "It says nothing about any real road."
+    )

@@ -1,0 +1,89 @@
+"""One section of a survey: its measure along the chainage, and its photos."""
+
+import pandas as pd
+import streamlit as st
+
+from app import data
+from app.components.charts import chainage_chart
+from app.components.choose import query_id
+from app.components.gallery import photo_strip
+from app.components.messages import empty_state, plain
+from app.components.network_map import AREA_SHARE, DENSITY, draw_map
+from app.components.text import MISSING, chainage, number
+
+
+def draw() -> None:
+    survey_id, section_id = query_id("survey"), query_id("section")
+    version = data.version_of(survey_id) if survey_id else ""
+    table = data.section_table(survey_id, version) if survey_id and version else None
+    found = table[table["id"] == section_id] if table is not None else None
+    if survey_id is None or section_id is None or found is None or found.empty:
+        st.title("Section")
+        empty_state("There is no such section", "Choose one on the network map.")
+        st.page_link("views/network_map.py", label="Network map", icon=":material/map:")
+        return
+    section = found.iloc[0]
+    survey = data.surveys().set_index("id").loc[survey_id]
+    measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
+    photos = data.section_photos(survey_id, section_id, version)
+
+    st.page_link(
+        "views/network_map.py",
+        label="Network map",
+        icon=":material/arrow_back:",
+        query_params={"survey": str(survey_id)},
+    )
+    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
+    st.caption(f"{plain(survey['name'])} · {chainage(section['from_m'])} to {chainage(section['to_m'])}")
+    cells = st.columns(4)
+    cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True)
+    cells[1].metric("Photos", f"{len(photos):,}", border=True)
+    cells[2].metric(
+        measure.caption, number(section[measure.column], measure.digits, measure.unit), border=True
+    )
+    rank = table[measure.column].rank(ascending=False, method="min")[found.index[0]]
+    ranked = int(table[measure.column].notna().sum())
+    cells[3].metric(
+        "Place, worst first", MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}", border=True
+    )
+
+    worst = table[measure.column].max()
+    largest = 0.0 if pd.isna(worst) else float(worst)
+    chart, chart_map = st.columns([3, 2])
+    with chart:
+        st.subheader(f"{measure.caption} along the road")
+        clicked = chainage_chart(photos, measure, largest, key=f"chart-{survey_id}-{section_id}")
+    with chart_map:
+        margin = 0.0005
+        picked = draw_map(
+            (
+                section["west"] - margin,
+                section["south"] - margin,
+                section["east"] + margin,
+                section["north"] + margin,
+            ),
+            key=f"section-{survey_id}-{section_id}-{version}",
+            network_id=int(survey["network_id"]),
+            survey_id=survey_id,
+            measure=measure,
+            largest=largest,
+            selected=section_id,
+            legend=False,
+            photos_from_zoom=0,
+            height=300,
+        )
+    if picked and picked[0] == "section" and picked[1] != section_id:
+        st.query_params["section"] = str(picked[1])
+        st.rerun()
+    photo_id = clicked or (picked[1] if picked and picked[0] == "photo" else None)
+    if photo_id is not None:
+        st.switch_page("views/photo.py", query_params={"photo": str(photo_id)})
+
+    st.subheader("Photos along the road")
+    if photos.empty:
+        st.write("No photo of this survey lies on this section.")
+    else:
+        photo_strip(photos, measure, key=f"strip-{survey_id}-{section_id}")
+
+
+draw()
