@@ -33,7 +33,7 @@ class DataSet:
 
 
 DATA_SETS = [
-    # The split of Shi et al.'s followers: 001-072 to train, the rest to test.
+    # As in published comparisons: 001-072 are for training, the rest for testing.
     DataSet("CFD, test images 073-118", "cfd", [f"{n:03d}" for n in range(73, 119)], "tolerant_f1", 0.85),
     DataSet("Crack500", "crack500", None, "f1", 0.50),
 ]
