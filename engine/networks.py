@@ -16,7 +16,7 @@ import pandas as pd
 import pyogrio
 import shapely
 from pyproj import Geod
-from shapely.geometry import LineString
+from shapely.geometry import LineString, MultiLineString
 
 from engine.errors import NetworkFileError
 from engine.network_columns import SectionColumns, chainage_unit_m, match_columns
@@ -66,9 +66,11 @@ class NetworkFile:
     problems: list[str]
 
 
-def geodesic_length_m(line: LineString) -> float:
+def geodesic_length_m(line: LineString | MultiLineString) -> float:
     """Length on the WGS84 ellipsoid of a longitude/latitude line."""
-    return float(WGS84.geometry_length(line))
+    # Not `geometry_length`: it walks over the vertices in Python.
+    parts = getattr(line, "geoms", [line])
+    return float(sum(WGS84.line_length(*shapely.get_coordinates(part).T) for part in parts))
 
 
 def read_network(path: Path, *, name: str | None = None) -> NetworkFile:
