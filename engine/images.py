@@ -115,7 +115,7 @@ class ImageQuality:
 
 QUALITY_SIDE_PX = 1024
 DARK_BELOW = 0.15
-# Road photos of three cameras measure 9.6 to 53; blurred by a Gaussian of 4 px 1.4 to 2, of 2 px 2.5 to 4.8.
+# Road photos of three cameras measure 7.2 to 53; blurred by a Gaussian of 4 px 1.4 to 2, of 2 px 2.5 to 4.8.
 BLURRED_BELOW = 4.0
 _DENOISE_PX = 1.0  # noise and JPEG blocks must not pass for edges
 _REBLUR_PX = 2.0
