@@ -70,16 +70,18 @@ def resolve_checkpoint(path_or_name: str | Path) -> Path:
     shipped = WEIGHTS_DIR / f"{path_or_name}.safetensors"
     if not path.is_file() and path.name == str(path_or_name) and shipped.is_file():
         return shipped
-    if path.suffix.lower() != ".safetensors":
-        raise CheckpointError(
-            f"{path} is not a .safetensors file; files such as .pt and .pkl can run code when opened.",
-            "Use a checkpoint made by Pavescope, or convert the weights to safetensors where they came from.",
-        )
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in WEIGHTS_DIR.glob("*.safetensors"))) or "none"
         raise CheckpointError(
-            f"There is no checkpoint file {path}.", f"Check the path, or name a shipped one: {names}."
+            f"There is no checkpoint {path}.", f"Check the path, or name a shipped one: {names}."
         )
+    # By content, not by name: storage keeps files under their hash. A header is 8 bytes of size, then JSON.
+    with path.open("rb") as file:
+        if file.read(9)[8:] != b"{":
+            raise CheckpointError(
+                f"{path} is not a .safetensors file; files such as .pt and .pkl can run code when opened.",
+                "Use a checkpoint made by Pavescope, or convert the weights to safetensors where they came from.",
+            )
     return path
 
 

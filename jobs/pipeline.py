@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 # Raised when `measure_cracks` changes what it reports, so that new numbers never mix with old ones.
 MEASUREMENT_VERSION = 1
-# The working scale is chosen on this many photos, spread over the survey.
-SCALE_SAMPLE = 12
 # A killed worker repeats at most this much.
 SAVE_EVERY_S = 2.0
 SAVE_EVERY_IMAGES = 16
@@ -107,7 +105,7 @@ def _settled(
     if settings.working_scale is None:
         images = _sample_images(job, survey.id, storage)
         if images:
-            estimate = estimate_working_scale(model, images, settings, on_step=lambda: job.beat())
+            estimate = estimate_working_scale(model, images, settings)
             settings = replace(settings, working_scale=estimate.scale)
     parameters = {**job.parameters, "settings": _how(settings)}
     job.save(lambda _session: None, parameters=parameters)
@@ -115,13 +113,15 @@ def _settled(
 
 
 def _sample_images(job: RunningJob, survey_id: int, storage: Storage) -> list[npt.NDArray[np.uint8]]:
+    from engine.scale import SAMPLE_IMAGES, spread_sample
+
     with reading() as session:
         hashes = [content_hash for _, content_hash, _ in queries.survey_images(session, survey_id)]
     images = []
-    for at in np.linspace(0, len(hashes) - 1, min(SCALE_SAMPLE, len(hashes))).round().astype(int):
+    for content_hash in spread_sample(hashes, SAMPLE_IMAGES):
         job.beat()
         try:
-            images.append(load_image(storage.read(hashes[at])))
+            images.append(load_image(storage.read(content_hash)))
         except (InvalidImageError, FileNotFoundError):
             continue  # it fails by itself, with its reason, when its turn comes
     return images

@@ -8,9 +8,6 @@ from typing import Any
 
 from app.cli.output import say, say_table
 
-SCALE_SAMPLE = 12
-
-
 def preflight_report(path: Path, network: str | None, track: Path | None, offset_s: float) -> dict[str, Any]:
     """Check photos as an import would, keeping nothing."""
     from engine.preflight_summary import summarise
@@ -76,7 +73,7 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
     from engine.images import load_image
     from engine.inference import InferenceSettings, predict_probability_map
     from engine.measurement import measure_cracks
-    from engine.scale import estimate_working_scale
+    from engine.scale import SAMPLE_IMAGES, estimate_working_scale, spread_sample
 
     model, card = load_checkpoint(checkpoint_path(checkpoint))
     files: list[SourceFile] = []
@@ -95,7 +92,7 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
     settings = InferenceSettings(threshold=card.threshold, working_scale=card.working_scale)
     if settings.working_scale is None:
         sample = []
-        for file in files[:: max(1, len(files) // SCALE_SAMPLE)][:SCALE_SAMPLE]:
+        for file in spread_sample(files, SAMPLE_IMAGES):
             with suppress(InvalidImageError):  # refused below, in its turn
                 sample.append(load_image(file.read()))
         if sample:
