@@ -86,6 +86,23 @@ def _stains(rng: np.random.Generator, image: FloatImage) -> None:
         image *= 1 - np.float32(rng.uniform(-0.2, 0.65)) * cover[..., None]
 
 
+def _spots(rng: np.random.Generator, image: FloatImage) -> None:
+    """Rough dark spots and short marks: tar, pits, damp stones; too short to be a crack."""
+    shape = _size(image)
+    for _ in range(int(rng.integers(1, 4))):
+        size = float(np.exp(rng.uniform(np.log(6), np.log(0.3 * max(shape)))))
+        grit = smooth_noise(rng, shape[0], shape[1], rng.uniform(1.2, 6))
+        cover = np.clip(_blurred(_blob(rng, *shape, size), 1 + size / 8) * (1 + 0.6 * grit) * 1.6 - 0.3, 0, 1)
+        image *= 1 - np.float32(rng.uniform(0.15, 0.75)) * cover[..., None]
+    for _ in range(int(rng.integers(0, 14))):
+        line_px, angle = rng.uniform(0.8, 3.5), rng.uniform(0, np.pi)
+        reach = rng.uniform(0.5, 4) * line_px * np.array([np.cos(angle), np.sin(angle)])
+        middle = np.array([rng.uniform(0, shape[1]), rng.uniform(0, shape[0])])
+        ends = np.stack([middle - reach, middle + rng.normal(0, 0.2, 2) * line_px, middle + reach])
+        mark = _blurred(rasterise_polyline(ends, np.full(3, line_px), *shape), rng.uniform(0.4, 1))
+        image *= 1 - np.float32(rng.uniform(0.15, 0.75)) * mark[..., None]
+
+
 def _sealed(rng: np.random.Generator, image: FloatImage) -> None:
     """A sealed crack: a smooth, even band of bitumen, much broader than what it covers."""
     shape = _size(image)
@@ -150,6 +167,7 @@ DISTRACTORS: dict[str, tuple[float, Callable[[np.random.Generator, FloatImage], 
     "patch": (0.12, _patch),
     "tracks": (0.15, _tracks),
     "stains": (0.30, _stains),
+    "spots": (0.30, _spots),
     "sealed": (0.04, _sealed),
     "joint": (0.06, _joint),
     "paint": (0.15, _paint),

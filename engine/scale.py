@@ -2,8 +2,9 @@
 
 The network knows cracks that are one to some sixteen pixels wide. Where cracks are wider (close-ups) or the
 stones' own gaps look like cracks, a smaller picture suits it better. How well a scale suits shows in the
-network's own certainty: at the right scale crack probability gathers near 1 on few pixels, at a wrong one it
-spreads as a faint haze over the texture.
+network's own certainty: at the right scale what it suspects is mostly sure, at a wrong one it spreads as a faint haze
+over the texture. Certainty hardly falls where the image is somewhat smaller than need be, while the position
+of edges does get worse; so the finest scale that is nearly as certain as the best is taken.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,8 @@ SCALES = (1.41, 1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
 SAMPLE_IMAGES = 12
 SAMPLE_TILE_PX = 320
 SAMPLE_TILES = 4
+SURE, SUSPECTED = 0.9, 0.2
+NEARLY_BEST = 0.87
 SMALLEST_SIDE_PX = 64
 """An image reduced below this shows no cracks any more."""
 
@@ -53,10 +56,15 @@ def spread_sample(items: Sequence[Item], count: int) -> list[Item]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
-def certainty(probability: npt.NDArray[np.float32]) -> tuple[float, float]:
-    """Sums of p * p and of p; their ratio is the mean certainty of what is said to be crack."""
-    values = probability.astype(np.float64)
-    return float((values**2).sum()), float(values.sum())
+def certainty(probability: npt.NDArray[np.float32]) -> tuple[int, int]:
+    """Numbers of sure and of suspected pixels; their ratio is the certainty."""
+    return int((probability > SURE).sum()), int((probability > SUSPECTED).sum())
+
+
+def choose_scale(scores: dict[float, float]) -> float:
+    """The finest scale whose certainty is at least `NEARLY_BEST` of the highest."""
+    enough = NEARLY_BEST * max(scores.values())
+    return max(scale for scale, score in scores.items() if score >= enough)
 
 
 def _sample_tiles(image: npt.NDArray[np.uint8], scale: float) -> list[npt.NDArray[np.uint8]]:
@@ -88,7 +96,8 @@ def estimate_working_scale(
         settings: how to predict; its scale is not used.
 
     Returns:
-        The scale of the highest certainty, pooled over the images.
+        The finest scale that is nearly as certain as the best, pooled over the images; 1 where nothing is
+        suspected at any scale.
 
     Raises:
         EngineError: no images.
@@ -103,10 +112,12 @@ def estimate_working_scale(
     for scale in SCALES:
         if smallest * scale < SMALLEST_SIDE_PX and scores:
             continue
-        squares, total = 0.0, 1e-9
+        sure, suspected = 0, 0
         for image in images:
             for tile in _sample_tiles(image, scale):
                 a, b = certainty(predict_probability_map(model, tile, plain))
-                squares, total = squares + a, total + b
-        scores[scale] = squares / total
-    return ScaleEstimate(max(scores, key=lambda scale: scores[scale]), scores)
+                sure, suspected = sure + a, suspected + b
+        scores[scale] = sure / max(suspected, 1)
+    if not any(scores.values()):
+        return ScaleEstimate(1.0, scores)
+    return ScaleEstimate(choose_scale(scores), scores)

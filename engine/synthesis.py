@@ -243,20 +243,26 @@ def _widths(rng: np.random.Generator, count: int, mean_px: float, taper: bool) -
     if taper:
         along = np.linspace(0, 1, count)
         widths = widths * np.clip(np.minimum(along, 1 - along) / rng.uniform(0.05, 0.35), 0.25, 1)
-    return np.clip(widths, 0.5, 3 * mean_px)
+    return np.clip(widths, 0.5, 1.8 * mean_px)
+
+
+def _least_contrast(image: FloatImage, width_px: float) -> float:
+    """Contrast below which nobody could tell a crack of that width from the stones, or from a stain."""
+    grey = cv2.GaussianBlur(image.mean(axis=2), (0, 0), 0.5 + width_px / 2)
+    unrest = float(np.abs(grey - cv2.blur(grey, (31, 31))).mean() / max(float(grey.mean()), 1.0))
+    return 1.4 * unrest + (0.12 if width_px < 1.5 else min(0.012 * width_px, 0.2))
 
 
 def _darken(
-    rng: np.random.Generator, image: FloatImage, coverage: FloatImage, mean_px: float, style: CrackStyle
+    rng: np.random.Generator,
+    image: FloatImage,
+    coverage: FloatImage,
+    mean_px: float,
+    contrast: float,
+    style: CrackStyle,
 ) -> None:
     """Let a crack's coverage take light from `image` (H, W, 3), in place."""
     shape = (coverage.shape[0], coverage.shape[1])
-    contrast = _log_uniform(rng, style.contrast)
-    grey = cv2.GaussianBlur(image.mean(axis=2), (0, 0), 0.5 + mean_px / 2)
-    unrest = float(np.abs(grey - cv2.blur(grey, (31, 31))).mean() / max(float(grey.mean()), 1.0))
-    # what no eye could tell from the stones, or from a stain, teaches nothing
-    visible = 1.1 * unrest + (0.12 if mean_px < 1.5 else 0.012 * mean_px)
-    contrast = min(max(contrast, visible), style.contrast[1])
     soft = cv2.GaussianBlur(coverage, (0, 0), _log_uniform(rng, style.blur_px))
     if mean_px > 4 and rng.random() < 0.5:  # sloping walls: darkest in the middle
         soft = 0.5 * soft + 0.5 * cv2.GaussianBlur(coverage, (0, 0), mean_px / 4)
@@ -320,6 +326,10 @@ def draw_cracks(
     groups = 1 if network else int(rng.integers(1, style.max_cracks + 1))
     for _ in range(groups):
         width = _log_uniform(rng, style.width_px)
+        least = _least_contrast(canvas, width)
+        if least > style.contrast[1]:  # what cannot be seen teaches nothing
+            continue
+        contrast = max(_log_uniform(rng, style.contrast), least)
         cell = _log_uniform(rng, (max(18.0, 5 * width), max(110.0, 12 * width)))
         lines = crack_network(rng, *shape, cell_px=cell) if network else crack_polylines(rng, *shape)
         coverage, extent = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
@@ -334,5 +344,5 @@ def draw_cracks(
         if rng.random() < 0.3:  # stones and debris bridge the crack; its course is still cracked
             bridge = smooth_noise(rng, *shape, max(2.5, rng.uniform(0.5, 1.5) * width))
             coverage *= np.clip(1.6 - bridge * np.float32(rng.uniform(0.3, 1)), 0, 1)
-        _darken(rng, canvas, coverage, width, style)
+        _darken(rng, canvas, coverage, width, contrast, style)
     return np.clip(canvas, 0, 255).astype(np.uint8), mask
