@@ -160,7 +160,7 @@ def measure_cracks(
             f"A ground sampling distance of {gsd_mm_per_px} mm/px is not possible.", "Give one over 0."
         )
     mask = mask.astype(bool) if surveyed is None else mask.astype(bool) & surveyed
-    cracks = _cracks(mask, probability, gsd_mm_per_px, min_length_px) if mask.any() else []
+    cracks, course = _cracks(mask, probability, gsd_mm_per_px, min_length_px) if mask.any() else ([], 0j)
     lengths = np.array([crack.length_px for crack in cracks])
     total = float(lengths.sum())
     widths = np.array([crack.mean_width_px for crack in cracks])
@@ -170,7 +170,7 @@ def measure_cracks(
         crack_length_px=total,
         mean_width_px=float(lengths @ widths) / total if total else 0.0,
         max_width_px=max((crack.max_width_px for crack in cracks), default=0.0),
-        orientation_deg=_direction_deg([line for crack in cracks for line in crack.polylines_px]),
+        orientation_deg=_direction_deg(course) if cracks else None,
         gsd_mm_per_px=gsd_mm_per_px,
         cracks=tuple(cracks),
     )
@@ -181,7 +181,8 @@ def _cracks(
     probability: npt.NDArray[np.float32] | None,
     gsd_mm_per_px: float | None,
     min_length_px: float,
-) -> list[Crack]:
+) -> tuple[list[Crack], complex]:
+    """The cracks, longest first, and the sum of their courses."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     radius_px = distance.astype(np.float32, copy=False)
@@ -192,30 +193,35 @@ def _cracks(
         reach_px = radius_px[tuple(branch.T)].astype(np.float64) + 0.5
         width_px = _widths_px(mask.view(np.uint8) if probability is None else probability, line, reach_px)
         grouped.setdefault(label, []).append((line, width_px))
-    cracks = []
+    cracks, total = [], 0j
     for label, branches in grouped.items():
-        crack = _crack(branches, stats[label], gsd_mm_per_px)
+        branches.sort(key=lambda branch: -_weights(branch[0]).sum())
+        course = complex(sum(_course(line) for line, _ in branches))
+        crack = _crack(branches, course, stats[label], gsd_mm_per_px)
         if crack.length_px >= min_length_px:
             cracks.append(crack)
-    return sorted(cracks, key=lambda crack: -crack.length_px)
+            total += course
+    return sorted(cracks, key=lambda crack: -crack.length_px), total
 
 
 def _crack(
-    branches: list[tuple[Floats, Floats]], stats: npt.NDArray[np.int32], gsd_mm_per_px: float | None
+    branches: list[tuple[Floats, Floats]],
+    course: complex,
+    stats: npt.NDArray[np.int32],
+    gsd_mm_per_px: float | None,
 ) -> Crack:
-    branches = sorted(branches, key=lambda branch: -_weights(branch[0]).sum())
     weights = np.concatenate([_weights(line) for line, _ in branches])
     widths = np.concatenate([width for _, width in branches])
     length = float(weights.sum())
     left, top, width, height, area = (int(value) for value in stats)
     return Crack(
         length_px=length,
-        mean_width_px=float(weights @ widths) / length if length else 0.0,
+        mean_width_px=float(weights @ widths) / length,
         max_width_px=max(float(_running_mean(width_px).max()) for _, width_px in branches),
         area_px=area,
-        orientation_deg=_direction_deg([line[:, ::-1] for line, _ in branches]) or 0.0,
+        orientation_deg=_direction_deg(course),
         box_px=(left, top, left + width, top + height),
-        polylines_px=tuple(_simplified(line[:, ::-1]) for line, _ in branches),
+        polylines_px=tuple(_simplified(line)[:, ::-1] for line, _ in branches),
         gsd_mm_per_px=gsd_mm_per_px,
     )
 
@@ -234,22 +240,24 @@ def _running_mean(values: Floats) -> Floats:
 
 
 def _simplified(line: Floats) -> Floats:
-    simple: Floats = shapely.get_coordinates(
-        shapely.simplify(shapely.linestrings(line), POLYLINE_TOLERANCE_PX)
-    )
+    # Rounded, from the first vertex on: the same crack elsewhere keeps the same vertices.
+    from_first = shapely.simplify(shapely.linestrings(np.round(line - line[0], 6)), POLYLINE_TOLERANCE_PX)
+    simple: Floats = shapely.get_coordinates(from_first) + line[0]
     return simple
 
 
-def _direction_deg(lines: list[Floats]) -> float | None:
-    """Length-weighted direction of (x, y) lines, 0 <= d < 180: doubled angles, for a line has no front."""
-    if not lines:
-        return None
-    steps = np.concatenate([np.diff(line, axis=0) for line in lines])
-    # Image y points down.
-    angles = np.arctan2(-steps[:, 1], steps[:, 0])
-    mean = np.sum(np.hypot(*steps.T) * np.exp(2j * angles))
+def _course(line: Floats) -> complex:
+    """Sum of a (row, column) line's steps with doubled angles, since a line has no front."""
+    steps = np.diff(line, axis=0)
+    # Image rows count downwards.
+    angles = np.arctan2(-steps[:, 0], steps[:, 1])
+    return complex(np.sum(np.hypot(*steps.T) * np.exp(2j * angles)))
+
+
+def _direction_deg(course: complex) -> float:
+    """Direction of a course, 0 <= d < 180."""
     # Rounding keeps -1e-17 degrees from becoming 180.
-    return float(round(np.degrees(np.angle(mean)) / 2, 6) % 180)
+    return float(round(np.degrees(np.angle(course)) / 2, 6) % 180)
 
 
 def _widths_px(values: npt.NDArray[np.generic], line: Floats, reach_px: Floats) -> Floats:

@@ -48,8 +48,10 @@ def smooth(branch: Integers) -> Floats:
     count = len(branch)
     at = np.arange(count)
     reach = np.minimum(np.minimum(at, count - 1 - at), SMOOTHING_PX)
-    total = np.concatenate([np.zeros((1, 2)), np.cumsum(branch, axis=0, dtype=np.float64)])
+    # Whole numbers, relative to the first: the same crack elsewhere gives the same line to the last bit.
+    total = np.concatenate([np.zeros((1, 2), np.int64), np.cumsum(branch - branch[0], axis=0)])
     means: Floats = (total[at + reach + 1] - total[at - reach]) / (2 * reach + 1)[:, None]
+    means += branch[0]
     return means
 
 
