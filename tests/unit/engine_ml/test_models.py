@@ -1,5 +1,7 @@
 """The contract of every crack network; a new model inherits it in two lines."""
 
+from typing import ClassVar
+
 import pytest
 import torch
 from torch import nn
@@ -13,7 +15,7 @@ class ModelContract:
     """What any model of `MODELS` must do; subclasses set `name` (and `options` for a small one)."""
 
     name: str
-    options: dict[str, object] = {}
+    options: ClassVar[dict[str, object]] = {}
 
     @pytest.fixture
     def model(self):

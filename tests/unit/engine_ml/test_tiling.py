@@ -1,3 +1,4 @@
+import itertools
 import tracemalloc
 
 import numpy as np
@@ -21,7 +22,7 @@ def test_tiles_cover_and_overlap(length, tile, data):
         assert starts == [0]
         return
     assert starts[-1] + tile == length
-    for here, following in zip(starts, starts[1:], strict=False):
+    for here, following in itertools.pairwise(starts):
         assert here < following <= here + tile - overlap
 
 

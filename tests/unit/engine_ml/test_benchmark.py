@@ -1,0 +1,99 @@
+import cv2
+import numpy as np
+import pytest
+
+from engine.benchmark import evaluate_folder, find_pairs, read_pair
+from engine.errors import EngineError
+from engine.inference import InferenceSettings
+from engine.pavement import procedural_pavement
+from engine.scale import choose_scale, estimate_working_scale, spread_sample
+from engine.synthesis import draw_polyline_crack
+
+KEYS = {
+    "images", "checkpoint", "threshold", "precision", "recall", "f1", "iou", "tolerant_precision",
+    "tolerant_recall", "tolerant_f1", "best", "seconds", "working_scale",
+}  # fmt: skip
+
+
+def cracked(seed: int, size: int, width_px: float, grain_px: float) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    ground = procedural_pavement(rng, size, size, grain_px=grain_px, brightness=0.45, camera=False)
+    xs = np.linspace(-9, size + 9, 20)
+    points = np.stack([xs, size / 2 + np.cumsum(rng.normal(0, size / 60, 20))], axis=1)
+    return draw_polyline_crack(ground, points, width_px, 0.6)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "images").mkdir()
+    (tmp_path / "masks").mkdir()
+    for seed, suffix in enumerate(("jpg", "png", "JPG")):
+        image, mask = cracked(seed, 160, 4, 2.5)
+        cv2.imwrite(str(tmp_path / "images" / f"road{seed}.{suffix}"), image[..., ::-1])
+        cv2.imwrite(str(tmp_path / "masks" / f"road{seed}.png"), mask.astype(np.uint8) * 255)
+    return tmp_path
+
+
+def test_shipped_checkpoint_finds_plain_cracks(folder):
+    settings = InferenceSettings(working_scale=1.0, device="cpu")
+    found = evaluate_folder(folder, "base", settings=settings)
+    assert set(found) == KEYS and set(found["best"]) == {"threshold", "f1", "tolerant_f1", "iou"}
+    assert found["images"] == 3 and found["working_scale"] == 1.0
+    assert found["tolerant_f1"] > 0.8
+    assert found["best"]["f1"] >= found["f1"] > found["iou"]
+
+
+def test_names_choose_images(folder):
+    seen = []
+    settings = InferenceSettings(working_scale=1.0, threshold=0.5, device="cpu")
+    found = evaluate_folder(
+        folder, names=["road1"], settings=settings, on_image=lambda done, total: seen.append((done, total))
+    )
+    assert found["images"] == 1 and seen == [(1, 1)] and found["threshold"] == 0.5
+
+
+def test_what_is_wrong_is_named(folder):
+    with pytest.raises(EngineError, match="road9"):
+        find_pairs(folder, ["road9"])
+    cv2.imwrite(str(folder / "masks" / "road0.png"), np.zeros((10, 10), np.uint8))
+    with pytest.raises(EngineError, match=r"road0\.png is 10x10 px"):
+        read_pair(find_pairs(folder)[0])
+    (folder / "images" / "road0.jpg").write_bytes(b"no image")
+    with pytest.raises(EngineError, match=r"road0\.jpg is not a readable"):
+        read_pair(find_pairs(folder)[0])
+    (folder / "masks" / "road1.png").unlink()
+    with pytest.raises(EngineError, match=r"road1\.png has no mask"):
+        evaluate_folder(folder)
+    with pytest.raises(EngineError, match="images/ and masks/"):
+        find_pairs(folder / "images")
+
+
+def test_masks_of_ones_are_masks(folder):
+    mask = np.zeros((160, 160), np.uint8)
+    mask[5, 5] = 1
+    cv2.imwrite(str(folder / "masks" / "road1.png"), mask)
+    assert read_pair(find_pairs(folder, ["road1"])[0])[1].sum() == 1
+
+
+def test_spread_sample_keeps_the_ends():
+    assert spread_sample(range(100), 4) == [0, 33, 66, 99]
+    assert spread_sample([1, 2], 5) == [1, 2]
+
+
+def test_finest_of_the_nearly_best_scales_is_chosen():
+    assert choose_scale({1.0: 0.5, 0.5: 0.55, 0.25: 0.3}) == 1.0
+    assert choose_scale({1.0: 0.2, 0.5: 0.55, 0.25: 0.56}) == 0.5
+
+
+def test_wide_cracks_in_coarse_stones_ask_for_a_smaller_scale():
+    from engine.checkpoints import load_checkpoint
+
+    model, _ = load_checkpoint("base")
+    settings = InferenceSettings(device="cpu")
+    fine = [cracked(seed, 256, 3, 2.0)[0] for seed in range(3)]
+    coarse = [cv2.resize(image, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC) for image in fine]
+    at_fine = estimate_working_scale(model, fine, settings)
+    at_coarse = estimate_working_scale(model, coarse, settings)
+    assert at_coarse.scale < 0.6 * at_fine.scale
+    with pytest.raises(EngineError):
+        estimate_working_scale(model, [], settings)
