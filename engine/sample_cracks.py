@@ -136,13 +136,20 @@ def _network(
     stretch = np.array([1.0, 0.6])  # it spreads along the wheel path first
     best: list[Points] = []
     for _ in range(3):  # some patches lie in a corner: take the fullest
-        edges = crack_network(rng, height_px, width_px, cell_px=cell_px)
+        edges = [_coarser(edge) for edge in crack_network(rng, height_px, width_px, cell_px=cell_px)]
         inside = [edge for edge in edges if abs(edge[:, 0].mean() - heart[0]) < band_px / 2]
         if sum(map(_length, inside)) > sum(map(_length, best)):
             best = inside
     away = [float(np.hypot(*((edge.mean(axis=0) - heart) * stretch))) for edge in best]
     order = np.argsort(away, kind="stable")
     return [best[i] for i in order[: max(3, round(len(best) * extent))]]
+
+
+def _coarser(edge: Points) -> Points:
+    """Without bends closer than 8 px: no picture shows them, and the true length would count them."""
+    count = max(2, round(_length(edge) / 8) + 1)
+    coarser: Points = edge[np.linspace(0, len(edge) - 1, count).round().astype(int)]
+    return coarser
 
 
 def _widths(rng: np.random.Generator, line: Points, tapers: bool) -> Points:
