@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from db.models import Checkpoint
 from db.queries import find_checkpoint
 from db.storage import Storage
-from engine.checkpoints import file_sha256, read_card, resolve_checkpoint
+from engine.cards import file_sha256, read_card, resolve_checkpoint
 from engine.errors import CheckpointError
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from engine.checkpoints import resolve_checkpoint
+from engine.cards import resolve_checkpoint
 from engine.errors import CheckpointError
 
 
