@@ -72,7 +72,7 @@ def resolve_checkpoint(path_or_name: str | Path) -> Path:
         if file.read(9)[8:] != b"{":
             raise CheckpointError(
                 f"{path} is not a .safetensors file; files such as .pt and .pkl can run code when opened.",
-                "Use a checkpoint made by Pavescope, or convert the weights to safetensors where they came from.",
+                "Use a checkpoint made by Pavescope, or convert the weights to safetensors.",
             )
     return path
 
