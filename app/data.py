@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Select, func, select
+from sqlalchemy import Executable, func, select
 
 from app.identity import current_actor
 from app.layers import photo_status, shown_result, shown_section_result, survey_version, uses_density
@@ -33,7 +33,7 @@ SHOWN_ROWS = 20_000
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
-def _frame(statement: Select[Any]) -> pd.DataFrame:
+def _frame(statement: Executable) -> pd.DataFrame:
     with reading() as session:
         result = session.execute(statement)
         return pd.DataFrame(result.all(), columns=list(result.keys()))
@@ -59,9 +59,8 @@ def networks() -> pd.DataFrame:
     )
 
 
-def surveys() -> pd.DataFrame:
-    """The agency's surveys, the newest first, with what their pages need to introduce them."""
-    return _frame(
+def _surveys() -> Any:
+    return (
         select(
             Survey.id,
             Survey.name,
@@ -76,8 +75,21 @@ def surveys() -> pd.DataFrame:
         .outerjoin(Network, Network.id == Survey.network_id)
         .outerjoin(Checkpoint, Checkpoint.id == Survey.shown_checkpoint_id)
         .where(Survey.agency_id == current_actor().agency_id)
-        .order_by(Survey.surveyed_on.desc(), Survey.id.desc())
     )
+
+
+def surveys() -> pd.DataFrame:
+    """The agency's surveys, the newest first, with what their pages need to introduce them."""
+    return _frame(_surveys().order_by(Survey.surveyed_on.desc(), Survey.id.desc()))
+
+
+def survey(survey_id: int | None) -> Mapping[str, Any] | None:
+    """One line of `surveys`; None where the agency has no such survey."""
+    if survey_id is None:
+        return None
+    with reading() as session:
+        row = session.execute(_surveys().where(Survey.id == survey_id)).mappings().one_or_none()
+        return None if row is None else dict(row)
 
 
 def version_of(survey_id: int) -> str:
@@ -203,9 +215,8 @@ def photo(image_id: int) -> Mapping[str, Any] | None:
         if row is None:
             return None
         found = dict(row._mapping)
-        found["cracks"] = session.scalar(
-            select(func.count()).where(Distress.result_id == row.result_id, row.result_id is not None)
-        )
+        cracks = select(func.count(Distress.id)).where(Distress.result_id == row.result_id)
+        found["cracks"] = session.scalar(cracks) if row.result_id is not None else 0
         return found
 
 
@@ -328,7 +339,7 @@ def now() -> datetime:
 def photo_bounds(survey_id: int, version: str) -> tuple[float, float, float, float] | None:
     """west, south, east, north of a survey's photos; None where none has a position."""
     with reading() as session:
-        west, south, east, north = session.execute(
+        edges = session.execute(
             select(
                 func.min(SurveyImage.longitude),
                 func.min(SurveyImage.latitude),
@@ -336,4 +347,7 @@ def photo_bounds(survey_id: int, version: str) -> tuple[float, float, float, flo
                 func.max(SurveyImage.latitude),
             ).where(SurveyImage.survey_id == survey_id)
         ).one()
-    return None if west is None else (west, south, east, north)
+    west, south, east, north = (edge if edge is None else float(edge) for edge in edges)
+    if west is None or south is None or east is None or north is None:
+        return None
+    return west, south, east, north

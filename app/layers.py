@@ -242,7 +242,7 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
         results: dict[int, tuple[float | None, int]] = {}
         if survey_id is not None:
             density = uses_density(session, survey_id)
-            for row in session.execute(
+            for rolled in session.execute(
                 select(
                     SectionResult.section_id,
                     SectionResult.images,
@@ -252,8 +252,8 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
                 .join(Survey, shown_section_result())
                 .where(Survey.id == survey_id)
             ):
-                value = row.crack_density_m_per_m2 if density else row.crack_area_ratio * 100
-                results[row.section_id] = (_rounded(value), row.images)
+                value = rolled.crack_density_m_per_m2 if density else rolled.crack_area_ratio * 100
+                results[rolled.section_id] = (_rounded(value), rolled.images)
     if not rows:
         return _collection([])
     lines = shapely.from_wkb([row.geometry for row in rows])

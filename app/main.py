@@ -48,6 +48,6 @@ except Exception:
     reference = secrets.token_hex(3)
     log.exception("page %s failed, reference %s", page.url_path or "map", reference)
     st.error(
-        f"This page could not be drawn (reference {reference}). Nothing was changed. Reload it; if it happens "
-        "again, give the reference to whoever looks after the server: the cause is in its log."
+        f"This page could not be drawn (reference {reference}). Nothing was changed. Reload it; if it "
+        "happens again, give the reference to whoever looks after the server: the cause is in its log."
     )

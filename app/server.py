@@ -3,6 +3,10 @@
 Run by `uvicorn app.server:application`. The routes never load torch and never run a model.
 """
 
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
 from pathlib import Path
 
 from starlette.middleware import Middleware
@@ -43,4 +47,17 @@ class SafeHeaders:
         await self.app(scope, receive, send_safely if scope["type"] == "http" else send)
 
 
-application = App(HERE / "main.py", routes=routes, middleware=[Middleware(SafeHeaders)])
+def _load_slow_libraries() -> None:
+    # Not streamlit_folium: imported outside a page, its component would stay unknown to the pages.
+    for name in ("pandas", "pyarrow", "folium", "plotly.graph_objects", "plotly.io", "shapely"):
+        import_module(name)
+
+
+@asynccontextmanager
+async def lifespan(_app: App) -> AsyncIterator[None]:
+    """Load what is slow to load beside the start, so that the first visitor does not wait for it."""
+    threading.Thread(target=_load_slow_libraries, daemon=True).start()
+    yield
+
+
+application = App(HERE / "main.py", routes=routes, middleware=[Middleware(SafeHeaders)], lifespan=lifespan)

@@ -47,11 +47,12 @@ def seconds_left(job: Mapping[str, Any]) -> float | None:
             at=job["started_at"] if first else now,
             done=0 if first else job["progress_done"],
         )
-    gone_s = (now - seen["at"]).total_seconds()
-    done = job["progress_done"] - seen["done"]
+    gone_s: float = (now - seen["at"]).total_seconds()
+    done: int = job["progress_done"] - seen["done"]
     if done <= 0 or gone_s < 2:
         return None
-    return gone_s / done * (job["progress_total"] - job["progress_done"])
+    waiting: int = job["progress_total"] - job["progress_done"]
+    return gone_s / done * waiting
 
 
 def job_card(job: Mapping[str, Any], *, place: str) -> None:

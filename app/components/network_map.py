@@ -78,13 +78,15 @@ class _Layers(JSCSSMixin, MacroElement):
     """Hands a configuration to `static/network_map.js`."""
 
     _template = Template(
-        "{% macro script(this, kwargs) %}pavescopeMap({{ this._parent.get_name() }}, {{ this.config }});{% endmacro %}"
+        "{% macro script(this, kwargs) %}"
+        "pavescopeMap({{ this._parent.get_name() }}, {{ this.config }});"
+        "{% endmacro %}"
     )
     default_js = [("pavescope_map", f"{LEAFLET}/network_map.js")]  # noqa: RUF012 - folium's interface
     default_css = [("pavescope_map_css", f"{LEAFLET}/network_map.css")]  # noqa: RUF012
 
     def __init__(self, config: dict[str, Any]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._name = "PavescopeLayers"
         # It lands in a <script>: no tag may end it.
         self.config = json.dumps(config, allow_nan=False).replace("<", "\\u003c")
@@ -107,7 +109,6 @@ def draw_map(
     largest: float = 0.0,
     statuses: bool = False,
     selected: int | None = None,
-    photo: int | None = None,
     marker: tuple[float, float, str] | None = None,
     legend: bool = True,
     photos_from_zoom: int = PHOTOS_FROM_ZOOM,
@@ -124,7 +125,6 @@ def draw_map(
         largest: value that the colour scale must reach.
         statuses: colour photos by their preflight status, at every zoom.
         selected: section to mark.
-        photo: photo to mark.
         marker: latitude, longitude and name of one place to mark.
         legend: whether to draw it.
         photos_from_zoom: the zoom at which single photos appear.
@@ -154,7 +154,6 @@ def draw_map(
         "statuses": STATUSES if statuses else None,
         "faint": measure is None,
         "selected": selected,
-        "photo": photo,
         "basemap": bool(basemap),
     }
     _Layers(config).add_to(chart)

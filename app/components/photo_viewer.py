@@ -18,7 +18,8 @@ HTML = """
     <label><input type="radio" name="layer" value="overlay"> Cracks</label>
     <label><input type="radio" name="layer" value="probability"> Probability</label>
     <label><input type="radio" name="layer" value="none"> Photo only</label>
-    <label>Opacity <input type="range" min="0" max="100" step="1" data-part="opacity" aria-label="Overlay opacity">
+    <label>Opacity
+      <input type="range" min="0" max="100" step="1" data-part="opacity" aria-label="Overlay opacity">
       <output data-part="percent"></output></label>
     <span><button data-part="out" title="Zoom out">−</button> <output data-part="zoom"></output>
       <button data-part="in" title="Zoom in">+</button> <button data-part="fit">Fit</button></span>

@@ -15,7 +15,8 @@ HTML = """
 <div class="upload">
   <div class="drop" data-part="drop">
     <strong>Drag photos, a folder or a zip here</strong>
-    <small>JPEG, PNG, TIFF, WebP, BMP. Any number and size: an interrupted upload goes on where it stopped.</small>
+    <small>JPEG, PNG, TIFF, WebP, BMP. Any number and size:
+      an interrupted upload goes on where it stopped.</small>
     <div class="buttons">
       <label class="pick">Choose photos or a zip<input type="file" multiple data-part="files"
         accept=".jpg,.jpeg,.png,.tif,.tiff,.webp,.bmp,.zip"></label>

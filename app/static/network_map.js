@@ -97,6 +97,8 @@ window.pavescopeMap = function (map, config) {
     }
     if (turn !== asked) return;
     photos.clearLayers();
+    // What needs a look lies on top.
+    if (config.statuses) collection.features.sort((a, b) => (a.properties.status !== "ok") - (b.properties.status !== "ok"));
     for (const feature of collection.features) {
       const p = feature.properties;
       const [lng, lat] = feature.geometry.coordinates;
@@ -104,9 +106,9 @@ window.pavescopeMap = function (map, config) {
       const many = p.count !== undefined;
       const dot = L.circleMarker([lat, lng], {
         renderer: canvas,
-        radius: many ? Math.min(16, 4 + Math.log2(p.count)) : config.photo === p.id ? 9 : 5,
-        color: config.photo === p.id ? "#d81b60" : "#16222e",
-        weight: config.photo === p.id ? 3 : 1,
+        radius: many ? Math.min(16, 4 + Math.log2(p.count)) : config.statuses && p.status === "ok" ? 4 : 6,
+        color: config.statuses && p.status === "ok" ? "#ffffff" : "#16222e",
+        weight: config.statuses && p.status === "ok" ? 0.6 : 1,
         fillColor: many && config.statuses ? "#14568c" : fill,
         fillOpacity: 0.95,
       });

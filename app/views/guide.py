@@ -13,7 +13,7 @@ with numbers:
         """
 | Number | Unit | Meaning |
 |---|---|---|
-| Crack density | m/m² | length of crack per area of photographed pavement; needs a ground sampling distance (GSD) |
+| Crack density | m/m² | length of crack per area of photographed pavement; needs a ground sampling distance |
 | Cracked share of the area | % | pixels that are crack, of all surveyed pixels; known without a GSD |
 | Crack length | px or m | length along the middle line of every crack |
 | Width | px or mm | across the crack, mean and greatest |
@@ -21,9 +21,10 @@ with numbers:
 | Threshold | 0 to 1 | probability from which a pixel counts as crack; it belongs to the checkpoint |
 | Working scale | × | size at which the checkpoint looks at the photo, relative to the original |
 
-**Pixels are not millimetres.** Without a GSD nothing is given in metres or millimetres, and surveys made with different
-cameras must not be compared by pixel numbers. Sections are averages over their photos, weighted by the area seen;
-a section without photos is grey and counts as unknown, not as good.
+**Pixels are not millimetres.** Without a GSD nothing is given in metres or millimetres, and surveys made with
+different cameras must not be compared by pixel numbers. Sections are averages over their photos, weighted
+by the area seen; a section without photos is grey and counts as unknown, not as good. A crack's direction is
+0° along the photo's width and 90° along its height.
 """
     )
     st.subheader("From photos to the map")
@@ -37,10 +38,12 @@ a section without photos is grey and counts as unknown, not as good.
 with installation:
     st.subheader("This installation")
     st.markdown(
-        "It listens on 127.0.0.1 and knows one local engineer: nobody signs in, and no other machine should reach it. "
+        "It listens on 127.0.0.1 and knows one local engineer: nobody signs in, and no other machine "
+        "should reach it. "
         "Nothing is sent anywhere: maps, models and photos stay on this machine."
         if get_settings().embedded
-        else "It uses the agency's own database and queue. Maps, models and photos stay on the agency's machines."
+        else "It uses the agency's own database and queue. "
+        "Maps, models and photos stay on the agency's machines."
     )
     st.subheader("Checkpoints")
     checkpoints = data.checkpoints()
@@ -50,10 +53,11 @@ with installation:
         st.dataframe(
             checkpoints,
             hide_index=True,
-            column_config={"created_at": st.column_config.DatetimeColumn("since")},
+            column_config={"created_at": st.column_config.DatetimeColumn("since", format="YYYY-MM-DD")},
         )
     st.subheader("The sample is fictional")
     st.write(
-        "Its roads, photos and cracks are drawn by this software, so that their true length and width are known. "
+        "Its roads, photos and cracks are drawn by this software, so that their true length and width are "
+        "known. "
         "It says nothing about any real road."
     )

@@ -3,30 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from app import actions, data
+from app import data
 from app.components.choose import bounds_of, choose_survey
-from app.components.job_progress import watch_jobs
+from app.components.first_steps import first_steps
 from app.components.messages import empty_state
 from app.components.network_map import AREA_SHARE, DENSITY, Measure, draw_map
 from app.components.text import number
-from app.identity import current_actor
-
-
-def first_steps() -> None:
-    empty_state(
-        "No survey yet",
-        "Make the sample to look around (a fictional network with two surveys a year apart), or import your road "
-        "network and upload the photos of a survey.",
-    )
-    sample, network, photos = st.columns(3)
-    if sample.button("Make the sample", type="primary", icon=":material/auto_awesome:", width="stretch"):
-        actions.request_sample(current_actor())
-        st.rerun()
-    if network.button("Import a road network", icon=":material/route:", width="stretch"):
-        st.switch_page("views/networks.py")
-    if photos.button("Upload photos", icon=":material/upload:", width="stretch"):
-        st.switch_page("views/new_survey.py")
-    watch_jobs(None, place="start", limit=3)
 
 
 def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> None:
@@ -66,6 +48,7 @@ def section_list(table: pd.DataFrame, measure: Measure, survey_id: int) -> None:
         key=f"sections-{survey_id}",
         on_select="rerun",
         selection_mode="single-row",
+        placeholder="–",
         height=min(420, 38 + 35 * max(1, len(shown))),
         column_order=[
             "road",
@@ -111,9 +94,10 @@ def draw() -> None:
     chooser, note = st.columns([1, 2], vertical_alignment="bottom")
     with chooser:
         survey_id = choose_survey(surveys)
-    survey = surveys.set_index("id").loc[survey_id]
     version = data.version_of(survey_id)
     table = data.section_table(survey_id, version)
+    chosen = data.survey(survey_id)
+    network_id = chosen["network_id"] if chosen else None
     measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
     totals = data.survey_totals(survey_id, version)
     with note:
@@ -121,7 +105,8 @@ def draw() -> None:
             st.info("This survey has no results yet. Open it to check its photos and start the analysis.")
         elif measure is AREA_SHARE:
             st.info(
-                "In pixels: no GSD. Without a ground sampling distance lengths cannot be told in metres, so the map "
+                "In pixels: no GSD. Without a ground sampling distance lengths cannot be told in metres, "
+                "so the map "
                 "shows the cracked share of the image area."
             )
     figures(table, totals, measure)
@@ -133,7 +118,7 @@ def draw() -> None:
     picked = draw_map(
         bounds,
         key=f"network-{survey_id}-{version}",
-        network_id=None if pd.isna(survey["network_id"]) else int(survey["network_id"]),
+        network_id=network_id,
         survey_id=survey_id,
         measure=measure,
         largest=0.0 if pd.isna(worst) else float(worst),

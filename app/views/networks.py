@@ -23,7 +23,8 @@ def import_file() -> None:
         file = st.file_uploader(
             "Road sections: GeoJSON, GeoPackage, or a zipped shapefile",
             type=ENDINGS,
-            help="Lines with an id and, where known, road, from_m, to_m, class, surface, lanes, lane width and AADT. "
+            help="Lines with an id and, where known, road, from_m, to_m, class, surface, lanes, lane "
+            "width and AADT. "
             "Any coordinate system that the file names is converted.",
         )
         sent = st.form_submit_button("Import", type="primary", icon=":material/upload:")
@@ -72,7 +73,8 @@ def draw() -> None:
         if networks.empty:
             empty_state(
                 "No road network yet",
-                "Import the agency's sections from a GIS file. Photos are then placed on sections, and results rolled up.",
+                "Import the agency's sections from a GIS file. Photos are then placed on sections, and "
+                "results rolled up.",
             )
             return
         chosen = st.dataframe(

@@ -46,26 +46,33 @@ def facts() -> dict[str, Any]:
         value=None,
         step=0.1,
         placeholder="Empty: results stay in pixels",
-        help="How many millimetres of road one pixel covers, for a camera that looks straight down: photographed width "
+        help="How many millimetres of road one pixel covers, for a camera that looks straight down: "
+        "photographed width "
         "in mm divided by the photo's width in pixels. Leave it empty for a forward-looking camera.",
     )
     return given
 
 
-def positions() -> tuple[Any, float]:
-    """Ask for a track; returns the uploaded file or None, and the clock offset in seconds."""
-    st.subheader("3 · Positions")
+def positions(known_offset_s: float | None) -> tuple[Any, float]:
+    """Ask for a track; returns the uploaded file or None, and the clock offset in seconds.
+
+    A survey that exists has its clock offset already.
+    """
+    st.subheader("3 · Positions" if known_offset_s is None else "Positions")
     st.caption(
-        "Photos that carry GPS need nothing here. For others, give the track of the vehicle: it is matched by time."
+        "Photos that carry GPS need nothing here. For others, give the track of the vehicle: it is "
+        "matched by time."
     )
     track, clock = st.columns([2, 1])
     given = track.file_uploader("Track (GPX or CSV), optional", type=["gpx", "csv"])
     offset_s = clock.number_input(
         "Clock offset (s)",
-        value=0.0,
+        value=known_offset_s or 0.0,
+        disabled=known_offset_s is not None,
         step=1.0,
         format="%.1f",
-        help="Added to the camera's time before it is looked up in the track. The camera is 12 s slow: give 12.",
+        help="Added to the camera's time before it is looked up in the track. The camera is 12 s slow: "
+        "give 12.",
     )
     return given, float(offset_s)
 
@@ -87,16 +94,15 @@ def start(survey_id: int | None, form: dict[str, Any], token: str, folder: str, 
 
 
 def draw() -> None:
-    surveys = data.surveys().set_index("id")
-    survey_id = query_id("survey")
+    survey = data.survey(query_id("survey"))
+    survey_id = None if survey is None else int(survey["id"])
     form: dict[str, Any] = {}
-    if survey_id in surveys.index:
-        st.title(f"Add photos to {plain(surveys.loc[survey_id, 'name'])}")
+    if survey is not None:
+        st.title(f"Add photos to {plain(survey['name'])}")
     else:
-        survey_id = None
         st.title("New survey")
         form = facts()
-    st.subheader("2 · Photos" if survey_id is None else "Photos")
+    st.subheader("2 · Photos" if survey is None else "Photos")
     token = upload_token()
     arrived = upload_photos(token)
     folder = st.text_input(
@@ -104,12 +110,12 @@ def draw() -> None:
         placeholder="/srv/surveys/2026-05-br290",
         help="For large surveys: nothing is sent through the browser.",
     ).strip()
-    track = None
-    if survey_id is None:
-        track, form["clock_offset_s"] = positions()
+    track, offset_s = positions(None if survey is None else survey["clock_offset_s"])
+    form["clock_offset_s"] = offset_s
     st.divider()
     st.caption(
-        "The check reads every file before any computing: what is refused and why, which photos have no position, "
+        "The check reads every file before any computing: what is refused and why, which photos have no "
+        "position, "
         "lie off the network, are blurred or dark. You then decide whether to start the analysis."
     )
     ready = bool(arrived or folder) and (survey_id is not None or bool(form["name"].strip()))

@@ -25,7 +25,7 @@ def measurements(photo: Mapping[str, Any]) -> pd.DataFrame:
         ("Mean width", number(width[0], 1, "px"), on_road[0]),
         ("Greatest width", number(width[1], 1, "px"), on_road[1]),
         ("Cracked share of the area", number(photo["crack_area_ratio"] * 100, 3, "%"), ""),
-        ("Main direction", number(photo["orientation_deg"], 0, "°"), ""),
+        ("Main direction", number(photo["orientation_deg"], 0, "° to the horizontal"), ""),
         ("Surveyed area", "", number(photo["surveyed_area_m2"], 2, "m²")),
         ("Crack density", "", number(photo["crack_density_m_per_m2"], 2, "m/m²")),
     ]
@@ -48,7 +48,8 @@ def result(photo: Mapping[str, Any]) -> None:
         st.caption(f"1 pixel is {number(photo['gsd_mm_per_px'], 2, 'mm')} on the road.")
     else:
         st.caption(
-            "In pixels: no ground sampling distance (GSD) is known for this survey, so nothing is given in m or mm."
+            "In pixels: no ground sampling distance (GSD) is known for this survey, so nothing is given "
+            "in m or mm."
         )
     st.subheader("How it was found")
     scale = photo["settings"].get("working_scale")

@@ -1,5 +1,7 @@
 """One section of a survey: its measure along the chainage, and its photos."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -12,18 +14,24 @@ from app.components.network_map import AREA_SHARE, DENSITY, draw_map
 from app.components.text import MISSING, chainage, number
 
 
+def missing() -> None:
+    st.title("Section")
+    empty_state("There is no such section", "Choose one on the network map.")
+    st.page_link("views/network_map.py", label="Network map", icon=":material/map:")
+
+
 def draw() -> None:
-    survey_id, section_id = query_id("survey"), query_id("section")
-    version = data.version_of(survey_id) if survey_id else ""
-    table = data.section_table(survey_id, version) if survey_id and version else None
-    found = table[table["id"] == section_id] if table is not None else None
-    if survey_id is None or section_id is None or found is None or found.empty:
-        st.title("Section")
-        empty_state("There is no such section", "Choose one on the network map.")
-        st.page_link("views/network_map.py", label="Network map", icon=":material/map:")
+    survey, section_id = data.survey(query_id("survey")), query_id("section")
+    if survey is None or section_id is None:
+        missing()
         return
-    section = found.iloc[0]
-    survey = data.surveys().set_index("id").loc[survey_id]
+    survey_id = int(survey["id"])
+    version = data.version_of(survey_id)
+    table = data.section_table(survey_id, version).set_index("id", drop=False)
+    if section_id not in table.index:
+        missing()
+        return
+    section: dict[Any, Any] = table.loc[section_id].to_dict()
     measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
     photos = data.section_photos(survey_id, section_id, version)
 
@@ -41,7 +49,7 @@ def draw() -> None:
     cells[2].metric(
         measure.caption, number(section[measure.column], measure.digits, measure.unit), border=True
     )
-    rank = table[measure.column].rank(ascending=False, method="min")[found.index[0]]
+    rank = table[measure.column].rank(ascending=False, method="min")[section_id]
     ranked = int(table[measure.column].notna().sum())
     cells[3].metric(
         "Place, worst first", MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}", border=True
@@ -83,7 +91,9 @@ def draw() -> None:
     if photos.empty:
         st.write("No photo of this survey lies on this section.")
     else:
-        photo_strip(photos, measure, key=f"strip-{survey_id}-{section_id}")
+        opened = photo_strip(photos, measure, key=f"strip-{survey_id}-{section_id}")
+        if opened is not None:
+            st.switch_page("views/photo.py", query_params={"photo": str(opened)})
 
 
 draw()

@@ -3,10 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from app import actions, data
-from app.components.job_progress import watch_jobs
-from app.components.messages import empty_state
-from app.identity import current_actor
+from app import data
+from app.components.first_steps import first_steps
 
 
 def listed(surveys: pd.DataFrame) -> pd.DataFrame:
@@ -27,11 +25,7 @@ def draw() -> None:
         st.switch_page("views/new_survey.py")
     surveys = data.surveys()
     if surveys.empty:
-        empty_state("No survey yet", "Upload the photos of a survey, or make the sample to look around.")
-        if st.button("Make the sample", icon=":material/auto_awesome:"):
-            actions.request_sample(current_actor())
-            st.rerun()
-        watch_jobs(None, place="surveys", limit=3)
+        first_steps()
         return
     table = listed(surveys)
     chosen = st.dataframe(
@@ -40,6 +34,7 @@ def draw() -> None:
         key="surveys",
         on_select="rerun",
         selection_mode="single-row",
+        placeholder="–",
         column_order=[
             "name",
             "surveyed_on",
@@ -52,7 +47,7 @@ def draw() -> None:
             "checkpoint",
         ],
         column_config={
-            "name": st.column_config.TextColumn("Survey", width="medium"),
+            "name": st.column_config.TextColumn("Survey"),
             "surveyed_on": st.column_config.DateColumn("Date"),
             "network": "Road network",
             "photos": st.column_config.NumberColumn("Photos", format="%,d"),
@@ -60,7 +55,7 @@ def draw() -> None:
             "refused": st.column_config.NumberColumn("Refused files", format="%,d"),
             "gsd_mm_per_px": st.column_config.NumberColumn("GSD (mm/px)", format="%.2f"),
             "profile": "Camera",
-            "checkpoint": "Checkpoint shown",
+            "checkpoint": "Checkpoint",
         },
     )
     st.caption("Select a line to open the survey. Without a GSD its results stay in pixels.")
