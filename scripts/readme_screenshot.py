@@ -29,7 +29,7 @@ BROWSER_FLAGS = (
 )
 WIDTH_PX, HEIGHT_PX = 1400, 1000
 START_TIMEOUT_S = 120.0
-DRAW_TIMEOUT_MS = 120_000
+DRAW_TIMEOUT_MS = 60_000
 COLOURS = 255  # a palette keeps the picture small, and screens have few colours anyway
 
 
@@ -77,8 +77,8 @@ def photograph(address: str) -> bytes:
         page = browser.new_page(viewport={"width": WIDTH_PX, "height": HEIGHT_PX})
         page.route("**/*", only_here)
         page.goto(address, timeout=DRAW_TIMEOUT_MS)
-        drawn = page.frame_locator("iframe").first.locator("path.leaflet-interactive").first
-        drawn.wait_for(state="attached", timeout=DRAW_TIMEOUT_MS)
+        sections = page.frame_locator("iframe").first.locator("path.leaflet-interactive, canvas").first
+        sections.wait_for(state="attached", timeout=DRAW_TIMEOUT_MS)
         page.wait_for_timeout(5000)
         picture = page.screenshot(timeout=DRAW_TIMEOUT_MS)
         browser.close()
