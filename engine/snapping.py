@@ -52,7 +52,7 @@ class _Runs:
 
     vertices: Floats  # (R, PIECES_PER_RUN + 1, 2) longitude, latitude
     section: Integers  # (R,)
-    before_m: Floats  # (R, PIECES_PER_RUN) length of the section before each piece
+    before_m: Floats  # (R, PIECES_PER_RUN + 1) length of the section before each vertex
     tree: shapely.STRtree  # of the runs, longitudes times `squeeze`
     squeeze: float  # cosine of the middle latitude: makes degrees of both axes alike
 
@@ -140,7 +140,7 @@ def _cut(sections: Sequence[LineString]) -> _Runs:
     steps = np.diff(coordinates, axis=0) * _metres_per_degree((coordinates[1:, 1] + coordinates[:-1, 1]) / 2)
     travelled = np.concatenate([[0.0], np.cumsum(np.hypot(*steps.T))])
     section = owner[first].astype(np.int64)
-    before_m = travelled[run[:, :-1]] - travelled[opens[section], None]
+    before_m = travelled[run] - travelled[opens[section], None]
     _, south, _, north = shapely.total_bounds(lines)
     squeeze = float(np.cos(np.radians((south + north) / 2)))
     tree = shapely.STRtree(shapely.linestrings(coordinates[run] * [squeeze, 1.0]))
@@ -164,7 +164,7 @@ def _snap(
     runs: _Runs,
     rank: Integers,
     max_distance_m: float,
-    max_heading_difference_deg: float,
+    max_turn_deg: float,
 ) -> Snapped:
     """Snap (N, 2) points, longitude first."""
     index = np.full(len(points), -1, np.int64)
@@ -174,37 +174,55 @@ def _snap(
     reach = 1.01 * max_distance_m / np.maximum(_metres_per_degree(points[:, 1]), 1.0) * [runs.squeeze, 1.0]
     boxes = shapely.linestrings(np.stack([squeezed - reach, squeezed + reach], axis=1))
     point, run = runs.tree.query(boxes)
-    distance, share, piece_m, azimuth_deg = _feet(points[point], runs.vertices[run])
-    nearest = _nearest(points, squeezed, runs, point, distance)
+    distance, share = _feet(points[point], runs.vertices[run])
+    nearest = _nearest(points, squeezed, runs, point, distance, max_distance_m)
 
     # Keep the pieces in reach, and of each section its nearest: they give its direction there. At a vertex
     # those are both pieces that meet.
     row, piece = np.nonzero(distance <= max_distance_m)
-    point, section = point[row], runs.section[run[row]]
-    distance, share, piece_m, azimuth_deg = (a[row, piece] for a in (distance, share, piece_m, azimuth_deg))
-    along_m = runs.before_m[run[row], piece] + share * piece_m
+    point, run = point[row], run[row]
+    section, distance, share = runs.section[run], distance[row, piece], share[row, piece]
     keep = distance <= _least(point * len(rank) + section, distance) + TIE_M
-    turn = np.abs((heading_deg[point] - azimuth_deg + 90) % 180 - 90)
-    keep &= np.isnan(heading_deg[point]) | (turn <= max_heading_difference_deg)
-    point, section, distance, along_m = point[keep], section[keep], distance[keep], along_m[keep]
+    keep &= _aligned(
+        heading_deg[point], runs.vertices[run, piece], runs.vertices[run, piece + 1], max_turn_deg
+    )
+    point, run, piece, section = point[keep], run[keep], piece[keep], section[keep]
+    distance, share = distance[keep], share[keep]
 
-    keep = distance <= _least(point, distance) + TIE_M
-    point, section, distance, along_m = point[keep], section[keep], distance[keep], along_m[keep]
-    order = np.lexsort((along_m, rank[section], point))
+    closest = distance <= _least(point, distance) + TIE_M
+    order = np.flatnonzero(closest)
+    order = order[np.lexsort((piece[order], run[order], rank[section[order]], point[order]))]
     winner = order[np.diff(point[order], prepend=-1) > 0]
     index[point[winner]] = section[winner]
     offset[point[winner]] = distance[winner]
-    along[point[winner]] = along_m[winner]
+    before, after = (runs.before_m[run[winner], piece[winner] + i] for i in (0, 1))
+    along[point[winner]] = before + share[winner] * (after - before)
     return Snapped(index, offset, along, nearest)
 
 
-def _nearest(points: Floats, squeezed: Floats, runs: _Runs, point: Integers, distance: Floats) -> Floats:
+def _aligned(heading_deg: Floats, start: Floats, end: Floats, max_turn_deg: float) -> npt.NDArray[np.bool_]:
+    """Whether each piece runs in its point's heading, either way; unknown headings fit all."""
+    fits = np.isnan(heading_deg)
+    known = np.flatnonzero(~fits)
+    move = (end[known] - start[known]) * _metres_per_degree(start[known, 1])
+    turn = np.abs((heading_deg[known] - np.degrees(np.arctan2(*move.T)) + 90) % 180 - 90)
+    # A repeated vertex has no direction; it ties with the piece before it, which has.
+    fits[known] = (turn <= max_turn_deg) & move.any(axis=1)
+    return fits
+
+
+def _nearest(
+    points: Floats, squeezed: Floats, runs: _Runs, point: Integers, distance: Floats, max_distance_m: float
+) -> Floats:
     """Distance of each point to the network, from the (point, run) pairs in reach, else from the tree."""
     nearest = np.full(len(points), np.inf)
     np.minimum.at(nearest, point, distance.min(axis=1))
-    far = np.flatnonzero(np.isinf(nearest))
+    # A run in the corner of the box may be farther than one outside of it.
+    far = np.flatnonzero(nearest > max_distance_m)
+    if not len(far):
+        return nearest
     rows, run = runs.tree.query_nearest(shapely.points(squeezed[far]), all_matches=False)
-    away, share, _, _ = _feet(points[far[rows]], runs.vertices[run])
+    away, share = _feet(points[far[rows]], runs.vertices[run])
     each, best = np.arange(len(rows)), away.argmin(axis=1)
     start, end = runs.vertices[run, best], runs.vertices[run, best + 1]
     foot = start + share[each, best, None] * (end - start)
@@ -213,22 +231,24 @@ def _nearest(points: Floats, squeezed: Floats, runs: _Runs, point: Integers, dis
     return nearest
 
 
-def _feet(points: Floats, vertices: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Of each pair's pieces: distance, foot's share of the piece, length and azimuth; each (N, pieces).
+def _feet(points: Floats, vertices: Floats) -> tuple[Floats, Floats]:
+    """Distance to each pair's pieces, and the foot's share of the piece, 0 to 1; each (N, pieces).
 
     Args:
         points: (N, 2) longitude, latitude.
         vertices: (N, pieces + 1, 2).
     """
-    metres = (vertices - points[:, None]) * _metres_per_degree(points[:, 1])[:, None]
-    x, y = metres[..., 0], metres[..., 1]
-    run_x, run_y = np.diff(x, axis=1), np.diff(y, axis=1)
+    scale = _metres_per_degree(points[:, 1])
+    x = (vertices[..., 0] - points[:, :1]) * scale[:, :1]
+    y = (vertices[..., 1] - points[:, 1:]) * scale[:, 1:]
+    run_x, run_y = x[:, 1:] - x[:, :-1], y[:, 1:] - y[:, :-1]
     x, y = x[:, :-1], y[:, :-1]
     square = run_x * run_x + run_y * run_y
-    share = np.clip(-(x * run_x + y * run_y) / np.where(square > 0, square, 1.0), 0.0, 1.0)
-    # A repeated vertex has no direction; it ties with the piece before it, which has.
-    azimuth = np.where(square > 0, np.degrees(np.arctan2(run_x, run_y)), np.nan)
-    return np.hypot(x + share * run_x, y + share * run_y), share, np.sqrt(square), azimuth
+    share = -(x * run_x + y * run_y) / np.maximum(square, 1e-12)
+    np.clip(share, 0.0, 1.0, out=share)
+    x = x + share * run_x
+    y = y + share * run_y
+    return np.sqrt(x * x + y * y), share
 
 
 def _least(group: Integers, values: Floats) -> Floats:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from pyproj import Geod
 from shapely.geometry import LineString
 
@@ -141,7 +142,10 @@ def test_agrees_with_brute_force_at_any_latitude(latitude: float, vertices: int)
     points = rng.uniform(-2e-3, 2e-3, (12, 2)) * squeeze + [20.0, latitude]
     snapped = snap_points(points[:, 1], points[:, 0], None, lines, max_distance_m=60)
     shares = np.linspace(0, 1, 6001)
-    dense = [np.array([line.interpolate(s, normalized=True).coords[0] for s in shares]) for line in lines]
+    dense = [
+        shapely.get_coordinates(shapely.line_interpolate_point(each, shares, normalized=True))
+        for each in lines
+    ]
     for i, (x, y) in enumerate(points):
         distances = [WGS84.inv(np.full(6001, x), np.full(6001, y), *each.T)[2].min() for each in dense]
         assert snapped.nearest_m[i] == pytest.approx(min(distances), abs=0.3)
@@ -174,3 +178,12 @@ def test_the_real_frames_lie_on_their_own_sections(data_dir: Path) -> None:
     assert snapped.offset_m.max() < 1
     for chainage_m, index in zip(track["chainage_m"], snapped.section_index, strict=True):
         assert sections[index].from_m - 60 <= chainage_m <= sections[index].to_m + 60
+
+
+def test_a_section_in_the_corner_of_the_search_box_does_not_hide_a_nearer_one() -> None:
+    # 31 m to the south the long road, 41 m to the north-east a stub: both beyond the limit of 30 m.
+    latitude, longitude = moved(0, 31)
+    stub = LineString([moved(29, 60)[::-1], moved(29, 200)[::-1]])
+    snapped = snap_points([latitude], [longitude], None, [stub, EAST], max_distance_m=30)
+    assert snapped.section_index.tolist() == [-1]
+    assert snapped.nearest_m[0] == pytest.approx(31, abs=0.01)
