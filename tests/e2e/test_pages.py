@@ -1,0 +1,142 @@
+"""Every page in a real browser that cannot reach the internet."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
+
+from tests.conftest import forget_settings
+from tests.e2e.browser import open_browser
+from tests.e2e.server import start_web
+from tests.unit.web.rows import Filled, fill, jpeg
+
+PAGES = ["/", "/surveys", "/new-survey", "/networks", "/jobs", "/help"]
+
+
+@dataclass
+class Site:
+    address: str
+    home: Path
+    rows: Filled
+    context: BrowserContext
+    outside: list[str]
+
+    def open(self, path: str) -> Page:
+        page = self.context.new_page()
+        page.goto(self.address + path)
+        expect(page.locator("h1")).to_be_visible()
+        return page
+
+
+@pytest.fixture(scope="module")
+def site(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    home = tmp_path_factory.mktemp("web")
+    shutil.copy(sqlite_template, home / "pavescope.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAVESCOPE_HOME", str(home))
+        forget_settings()
+        rows = fill()
+        with start_web(home) as address, open_browser(address) as (context, outside):
+            yield Site(address, home, rows, context, outside)
+        forget_settings()
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaves(site: Site) -> Iterator[None]:
+    yield
+    assert site.outside == []
+
+
+def map_frame(page: Page) -> FrameLocator:
+    frame = page.frame_locator("iframe[title*=st_folium]")
+    expect(frame.locator("body[data-map-ready]")).to_be_attached()
+    return frame
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_drawn_without_an_error(site: Site, path: str) -> None:
+    page = site.open(path)
+    expect(page.get_by_test_id("stSkeleton")).to_have_count(0)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    expect(page.get_by_text("could not be drawn")).to_have_count(0)
+    page.close()
+
+
+def test_the_map_is_drawn_in_colours_with_a_legend(site: Site) -> None:
+    page = site.open(f"/?survey={site.rows.survey}")
+    frame = map_frame(page)
+    expect(frame.locator(".pavescope-legend")).to_contain_text("Crack density, m/m²")
+    expect(frame.locator(".pavescope-legend")).to_contain_text("no data")
+    colours = frame.locator("canvas.leaflet-zoom-animated").evaluate_all(
+        """canvases => {
+            const seen = new Set();
+            for (const canvas of canvases) {
+                const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                for (let i = 0; i < pixels.length; i += 4)
+                    if (pixels[i + 3] === 255) seen.add([...pixels.slice(i, i + 3)].join());
+            }
+            return [...seen];
+        }"""
+    )
+    assert "68,1,84" in colours or "59,82,139" in colours  # the one section with data, at the dark end
+    assert "141,153,166" in colours  # those without
+    page.close()
+
+
+def test_a_click_on_a_section_leads_to_its_photos_and_on_to_one(site: Site) -> None:
+    page = site.open(f"/?survey={site.rows.survey}")
+    frame = map_frame(page)
+    box = frame.locator("#map_div").bounding_box()
+    assert box is not None
+    # Three sections of one straight road fill the width: the middle one is in the middle.
+    frame.locator("#map_div").click(position={"x": box["width"] * 0.25, "y": box["height"] / 2})
+    expect(page).to_have_url(re.compile(r"/section\?.*section=1"))
+    expect(page.locator("h1")).to_contain_text("A <b>1</b>")  # a road's name is text, not a tag
+    page.locator(".strip a").first.click()
+    expect(page).to_have_url(re.compile(f"photo={site.rows.photos[0]}$"))
+    expect(page.get_by_test_id("stTable").first).to_contain_text("Crack length")
+    page.close()
+
+
+def test_opacity_and_layers_answer_at_once(site: Site) -> None:
+    page = site.open(f"/photo?photo={site.rows.photos[0]}")
+    overlay = page.get_by_alt_text("Cracks found")
+    expect(overlay).to_be_visible()
+    assert overlay.evaluate("image => image.decode().then(() => image.naturalWidth)") == 64
+    page.get_by_label("Overlay opacity").fill("30")
+    expect(overlay).to_have_css("opacity", "0.3")
+    page.get_by_label("Probability", exact=True).check()
+    expect(overlay).to_be_hidden()
+    expect(page.get_by_alt_text("Crack probability")).to_have_css("opacity", "0.3")
+    page.get_by_label("Photo only").check()
+    expect(page.get_by_alt_text("Crack probability")).to_be_hidden()
+    page.get_by_role("button", name="Next").click()
+    expect(page).to_have_url(re.compile(f"photo={site.rows.photos[1]}$"))
+    page.close()
+
+
+def test_photos_go_to_the_disk_in_pieces_and_are_kept_over_a_reload(site: Site, tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    big = jpeg(1) + bytes(9 * 1024**2)  # more than one piece
+    (folder / "big`${1}`.jpg").write_bytes(big)
+    (folder / "small.jpg").write_bytes(jpeg(2))
+    page = site.open("/new-survey")
+    page.locator('input[data-part="files"]').set_input_files([folder / "big`${1}`.jpg", folder / "small.jpg"])
+    expect(page.get_by_text("All 2 files have arrived")).to_be_visible()
+    expect(page).to_have_url(re.compile("upload=[0-9a-f]{32}"))
+    token = page.url.split("upload=")[1][:32]
+    stored = sorted((site.home / "uploads" / token).glob("0*"))
+    assert [path.read_bytes() for path in stored] == [big, jpeg(2)]
+    page.reload()
+    expect(page.get_by_text("2 files (9 MB) have arrived already")).to_be_visible()
+    page.get_by_label("Name", exact=True).fill("Uploaded")
+    page.get_by_label("Name", exact=True).press("Enter")
+    page.get_by_role("button", name="Check photos").click()
+    expect(page.locator("h1")).to_have_text("Uploaded")
+    expect(page.get_by_text("Check and store photos")).to_be_visible()
+    page.close()
