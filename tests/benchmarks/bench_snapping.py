@@ -104,6 +104,7 @@ def main() -> None:
         seconds["same task"].append(taken)
         taken, _ = cpu_s(lambda: by_sjoin_nearest(points, lines, limited=True))
         seconds["limited"].append(taken)
+    away = distance_m > 1
     report = {
         "photos": args.photos,
         "sections": args.sections,
@@ -112,7 +113,7 @@ def main() -> None:
         "ratio_sjoin_limited": ratio(seconds["own"], seconds["limited"]),
         "different": int((section != same).sum()),
         "nearest_distance_largest_relative_difference": float(
-            np.abs(nearest_m / distance_m - 1)[distance_m > 1].max()
+            np.abs(nearest_m[away] / distance_m[away] - 1).max()
         ),
     }
     print(json.dumps(report))
