@@ -123,7 +123,8 @@ def processes(settings: Settings, host: str, port: int, workers: int) -> list[Pr
     return [
         Process("web", [*web, "--log-level", "warning"], {}, logs / "web.log"),
         celery(SHORT_QUEUE, 1, {}),
-        celery(COMPUTE_QUEUE, workers, {"OMP_NUM_THREADS": str(threads)}),
+        # Threads that wait must not spin: the page and the other workers need the cores too.
+        celery(COMPUTE_QUEUE, workers, {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}),
     ]
 
 

@@ -258,7 +258,7 @@ class AnalysisResult(Base):
 
 
 class Distress(Base):
-    """One crack of one result; `polyline_px` is [[x, y], …] in image pixels."""
+    """One crack of one result; `polylines_px` holds [[x, y], …] in image pixels for each branch."""
 
     __tablename__ = "distress"
     __table_args__ = (one_of("kind", DistressType),)
@@ -273,7 +273,7 @@ class Distress(Base):
     length_m: Mapped[float | None]
     mean_width_mm: Mapped[float | None]
     max_width_mm: Mapped[float | None]
-    polyline_px: Mapped[list[Any]]
+    polylines_px: Mapped[list[Any]]
 
 
 class SectionResult(Base):

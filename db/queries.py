@@ -12,6 +12,7 @@ from db.models import (
     AnalysisResult,
     Checkpoint,
     Distress,
+    Job,
     Network,
     RefusedFile,
     Section,
@@ -21,6 +22,7 @@ from db.models import (
     utc_now,
 )
 from engine.errors import SettingsError
+from engine.vocabulary import JobState
 
 if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
     from engine.networks import SectionRecord
@@ -294,3 +296,8 @@ def referenced_hashes(session: Session) -> set[str]:
         Checkpoint.content_hash,
     )
     return {found for column in columns for found in session.scalars(select(column).distinct()) if found}
+
+
+def active_jobs(session: Session) -> list[Job]:
+    """Jobs that wait or run, in all agencies."""
+    return list(session.scalars(select(Job).where(Job.state.in_((JobState.QUEUED, JobState.RUNNING)))))

@@ -13,7 +13,7 @@ from db import queries
 from db.models import Survey
 from db.session import reading
 from db.storage import Storage, get_storage
-from db.uploads import uploaded_files
+from db.uploads import discard_upload, uploaded_files
 from engine.archives import RefusedFile, SourceFile, iter_files
 from engine.errors import ArchiveError
 from engine.preflight import PreflightItem, finish_positions, flag_network, preflight
@@ -50,10 +50,12 @@ def import_survey(job: RunningJob) -> None:
         sections = queries.load_sections(session, survey.network_id) if survey.network_id else None
     track_path = job.parameters.get("track")
     track = read_track(Path(track_path), name=job.parameters.get("track_name")) if track_path else None
-    files = source_files(Path(job.parameters["source"]))
+    source = Path(job.parameters["source"])
+    files = source_files(source)
     items = check_and_store(job, files, storage, track, survey.clock_offset_s, set(known))
     job.beat(message="Placing the photos on the network")
     save_items(job, survey, place(items, sections))
+    discard_upload(source)
 
 
 def check_and_store(

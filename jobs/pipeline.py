@@ -21,7 +21,7 @@ from db.settings import get_settings
 from db.storage import Storage, get_storage
 from engine.errors import EngineError, InvalidImageError
 from engine.images import load_image
-from engine.measurement import measure_cracks
+from engine.measurement import Crack, measure_cracks
 from engine.vocabulary import DistressType, JobKind
 from jobs.importing import import_survey
 from jobs.running import RunningJob
@@ -216,7 +216,7 @@ RESULT_NUMBERS = (
 )
 
 
-def _distress(crack: Any) -> dict[str, Any]:
+def _distress(crack: Crack) -> dict[str, Any]:
     return {
         "kind": DistressType.CRACK,
         "length_px": crack.length_px,
@@ -227,7 +227,7 @@ def _distress(crack: Any) -> dict[str, Any]:
         "length_m": crack.length_m,
         "mean_width_mm": crack.mean_width_mm,
         "max_width_mm": crack.max_width_mm,
-        "polyline_px": [[round(float(x), 1), round(float(y), 1)] for x, y in crack.polyline_px],
+        "polylines_px": [line.round(1).tolist() for line in crack.polylines_px],
     }
 
 

@@ -1,6 +1,7 @@
 """The worker: `celery -A jobs.tasks worker -Q short,compute`. Thin shells around `jobs.pipeline`."""
 
 import logging
+import shutil
 import threading
 from datetime import timedelta
 from typing import Any
@@ -12,6 +13,7 @@ from db import queries
 from db.session import get_engine, reading, transaction
 from db.settings import get_settings
 from db.storage import get_storage
+from db.uploads import abandoned_uploads
 from jobs import pipeline, queue
 from jobs.running import run_job
 
@@ -45,13 +47,18 @@ def sweep_once() -> None:
 
 
 def sweep_storage() -> int:
-    """Delete stored files that no row names, such as those of a process killed before its commit."""
+    """Delete stored files that no row names (a process was killed before its commit), and uploads that
+    were given up. Returns how many files."""
     storage = get_storage()
     old = set(storage.hashes_older_than(STORAGE_SWEEP_AGE))
     with reading() as session:
         orphans = old - queries.referenced_hashes(session)
+        awaited = {job.parameters.get("source") for job in queries.active_jobs(session)}
     for content_hash in orphans:
         storage.delete(content_hash)
+    for folder in abandoned_uploads():
+        if str(folder) not in awaited:
+            shutil.rmtree(folder, ignore_errors=True)
     return len(orphans)
 
 

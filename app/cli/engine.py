@@ -8,15 +8,15 @@ from typing import Any
 
 from app.cli.output import say, say_table
 
+
 def preflight_report(path: Path, network: str | None, track: Path | None, offset_s: float) -> dict[str, Any]:
     """Check photos as an import would, keeping nothing."""
-    from engine.preflight_summary import summarise
-
     from app.cli import work
     from db import queries
     from db.session import reading
     from engine.errors import SettingsError
     from engine.preflight import finish_positions, preflight
+    from engine.preflight_summary import summarise
     from engine.tracks import read_track
     from jobs.importing import place, source_files
 

@@ -54,4 +54,4 @@ def results_per_image(survey_id: int) -> dict[int, int]:
             .where(SurveyImage.survey_id == survey_id)
             .group_by(SurveyImage.id)
         )
-        return {image_id: count for image_id, count in rows}
+        return {row[0]: row[1] for row in rows}

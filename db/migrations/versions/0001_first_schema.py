@@ -270,7 +270,7 @@ def upgrade() -> None:
     sa.Column('length_m', sa.Double(), nullable=True),
     sa.Column('mean_width_mm', sa.Double(), nullable=True),
     sa.Column('max_width_mm', sa.Double(), nullable=True),
-    sa.Column('polyline_px', sa.JSON(), nullable=False),
+    sa.Column('polylines_px', sa.JSON(), nullable=False),
     sa.CheckConstraint("kind IN ('crack')", name=op.f('ck_distress_kind')),
     sa.ForeignKeyConstraint(['result_id'], ['analysis_result.id'], name=op.f('fk_distress_result_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_distress'))
