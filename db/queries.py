@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import shapely
-from sqlalchemy import case, delete, func, insert, select, update
+from sqlalchemy import Select, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from db.models import (
@@ -225,27 +225,8 @@ def refresh_sections(
     section_ids = session.scalars(touched.distinct()).all()
     if not section_ids:
         return
-    measured = AnalysisResult.gsd_mm_per_px.is_not(None)
-    surveyed_m2 = func.sum(case((measured, AnalysisResult.surveyed_area_m2)))
     rolled = session.execute(
-        select(
-            SurveyImage.section_id,
-            func.count().label("images"),
-            func.sum(AnalysisResult.surveyed_pixels).label("surveyed_px"),
-            func.sum(AnalysisResult.crack_pixels).label("crack_px"),
-            func.sum(AnalysisResult.crack_length_px).label("length_px"),
-            func.sum(case((measured, AnalysisResult.crack_length_m))).label("length_m"),
-            surveyed_m2.label("surveyed_m2"),
-        )
-        .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
-        .where(
-            SurveyImage.survey_id == survey_id,
-            SurveyImage.section_id.in_(section_ids),
-            AnalysisResult.checkpoint_id == checkpoint_id,
-            AnalysisResult.settings_hash == settings_hash,
-            AnalysisResult.error.is_(None),
-        )
-        .group_by(SurveyImage.section_id)
+        _section_sums(survey_id, checkpoint_id, settings_hash).where(SurveyImage.section_id.in_(section_ids))
     ).all()
     session.execute(
         delete(SectionResult)
@@ -275,6 +256,30 @@ def refresh_sections(
     ]
     if rows:
         session.execute(insert(SectionResult), rows)
+
+
+def _section_sums(survey_id: int, checkpoint_id: int, settings_hash: str) -> Select[Any]:
+    """Sums over the photos of each section; metres only over those whose GSD is known."""
+    measured = AnalysisResult.gsd_mm_per_px.is_not(None)
+    return (
+        select(
+            SurveyImage.section_id,
+            func.count().label("images"),
+            func.sum(AnalysisResult.surveyed_pixels).label("surveyed_px"),
+            func.sum(AnalysisResult.crack_pixels).label("crack_px"),
+            func.sum(AnalysisResult.crack_length_px).label("length_px"),
+            func.sum(case((measured, AnalysisResult.crack_length_m))).label("length_m"),
+            func.sum(case((measured, AnalysisResult.surveyed_area_m2))).label("surveyed_m2"),
+        )
+        .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
+        .where(
+            SurveyImage.survey_id == survey_id,
+            AnalysisResult.checkpoint_id == checkpoint_id,
+            AnalysisResult.settings_hash == settings_hash,
+            AnalysisResult.error.is_(None),
+        )
+        .group_by(SurveyImage.section_id)
+    )
 
 
 def show_analysis(session: Session, survey_id: int, checkpoint_id: int, settings_hash: str) -> None:

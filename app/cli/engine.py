@@ -4,9 +4,14 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.cli.output import say, say_table
+
+if TYPE_CHECKING:
+    from engine.archives import SourceFile
+    from engine.inference import InferenceSettings
+    from engine.models.base import CrackModel
 
 
 def preflight_report(path: Path, network: str | None, track: Path | None, offset_s: float) -> dict[str, Any]:
@@ -73,30 +78,21 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
     from engine.images import load_image
     from engine.inference import InferenceSettings, predict_probability_map
     from engine.measurement import measure_cracks
-    from engine.scale import SAMPLE_IMAGES, estimate_working_scale, spread_sample
 
     model, card = load_checkpoint(checkpoint_path(checkpoint))
-    files: list[SourceFile] = []
     refused = []
 
     def refuse(name: str, problem: EngineError) -> None:
         say(f"Refused: {problem}", error=True)
         refused.append({"name": name, "reason": problem.what, "remedy": problem.remedy})
 
-    for path in paths:
-        for file in iter_files(path):
-            if isinstance(file, RefusedFile):
-                refuse(file.name, EngineError(file.reason, file.remedy))
-            else:
-                files.append(file)
-    settings = InferenceSettings(threshold=card.threshold, working_scale=card.working_scale)
-    if settings.working_scale is None:
-        sample = []
-        for file in spread_sample(files, SAMPLE_IMAGES):
-            with suppress(InvalidImageError):  # refused below, in its turn
-                sample.append(load_image(file.read()))
-        if sample:
-            settings = replace(settings, working_scale=estimate_working_scale(model, sample, settings).scale)
+    files: list[SourceFile] = []
+    for file in (found for path in paths for found in iter_files(path)):
+        if isinstance(file, RefusedFile):
+            refuse(file.name, EngineError(file.reason, file.remedy))
+        else:
+            files.append(file)
+    settings = _with_scale(model, InferenceSettings(card.threshold, card.working_scale), files)
     out.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -122,6 +118,25 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
         "images": [{"name": stem, **found} for stem, found in results.items()],
         "refused": refused,
     }
+
+
+def _with_scale(
+    model: "CrackModel", settings: "InferenceSettings", files: "list[SourceFile]"
+) -> "InferenceSettings":
+    """The settings with a working scale, chosen on a sample of the photos where none is given."""
+    from engine.errors import InvalidImageError
+    from engine.images import load_image
+    from engine.scale import SAMPLE_IMAGES, estimate_working_scale, spread_sample
+
+    if settings.working_scale is not None:
+        return settings
+    sample = []
+    for file in spread_sample(files, SAMPLE_IMAGES):
+        with suppress(InvalidImageError):  # refused in its turn
+            sample.append(load_image(file.read()))
+    if not sample:
+        return settings
+    return replace(settings, working_scale=estimate_working_scale(model, sample, settings).scale)
 
 
 def _free_stem(stem: str, taken: Any) -> str:
