@@ -39,7 +39,7 @@ st.html(
 st.logo(STATIC / "logo.svg", size="large")
 page = st.navigation(PAGES)
 with st.sidebar:
-    st.caption("One local engineer, this machine only: nobody else signs in.")
+    st.caption("One local engineer: nobody signs in.")
 try:
     page.run()
 except EngineError as problem:

@@ -12,7 +12,7 @@ from app.identity import current_actor
 from engine.errors import EngineError
 from engine.vocabulary import JobKind, JobState
 
-TITLES = {
+TITLES: dict[str, str] = {
     JobKind.IMPORT_SURVEY: "Check and store photos",
     JobKind.ANALYSE_SURVEY: "Find and measure cracks",
     JobKind.MAKE_SAMPLE: "Make the sample network and surveys",
@@ -27,7 +27,7 @@ BADGES = {
 
 
 def title(kind: str) -> str:
-    return TITLES.get(JobKind(kind), words(kind))
+    return TITLES.get(kind, words(kind))
 
 
 def seconds_left(job: Mapping[str, Any]) -> float | None:

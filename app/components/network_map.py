@@ -46,7 +46,7 @@ class Measure:
 
 
 DENSITY = Measure("crack_density_m_per_m2", "Crack density", "m/m²", 2)
-AREA_SHARE = Measure("crack_area_pct", "Cracked share of the image", "%", 2)
+AREA_SHARE = Measure("crack_area_pct", "Cracked area", "%", 2)
 
 
 def nice_step(largest: float) -> float:
@@ -136,7 +136,14 @@ def draw_map(
     west, south, east, north = bounds
     basemap = get_settings().basemap_tile_url
     chart = _Map(location=[(south + north) / 2, (west + east) / 2], tiles=None, zoom_start=12, max_zoom=20)
-    chart.fit_bounds([[south, west], [north, east]], padding=(18, 18), max_zoom=17)
+    # Nothing of the network lies under the zoom buttons or the legend.
+    right = 210 if legend and (measure or statuses) else 18
+    chart.fit_bounds(
+        [[south, west], [north, east]],
+        padding_top_left=(52, 18),
+        padding_bottom_right=(right, 18),
+        max_zoom=17,
+    )
     if basemap:
         folium.TileLayer(basemap, attr=popup_text("Base map of the agency"), max_zoom=20).add_to(chart)
     shown = measure or AREA_SHARE

@@ -8,7 +8,7 @@ from app.components.spreadsheet import to_csv
 from app.components.text import words
 from engine.vocabulary import ImageFlag, Refusal
 
-REMARKS = {
+REMARKS: dict[str, str] = {
     ImageFlag.NO_POSITION: "No position: give a track, or photos with GPS",
     ImageFlag.OFF_NETWORK: "Off the network: counted in no section",
     ImageFlag.BLURRED: "Blurred: thin cracks may be missed",
@@ -20,7 +20,7 @@ REMARKS = {
 
 
 def remark(code: str) -> str:
-    return REMARKS[ImageFlag(code)] if code in set(ImageFlag) else words(code)
+    return REMARKS.get(code, words(code))
 
 
 def preflight_counts(files: pd.DataFrame) -> None:

@@ -14,7 +14,7 @@ with numbers:
 | Number | Unit | Meaning |
 |---|---|---|
 | Crack density | m/m² | length of crack per area of photographed pavement; needs a ground sampling distance |
-| Cracked share of the area | % | pixels that are crack, of all surveyed pixels; known without a GSD |
+| Cracked area | % | pixels that are crack, of all surveyed pixels; known without a GSD |
 | Crack length | px or m | length along the middle line of every crack |
 | Width | px or mm | across the crack, mean and greatest |
 | GSD | mm/px | millimetres of road that one pixel covers |

@@ -24,7 +24,7 @@ def measurements(photo: Mapping[str, Any]) -> pd.DataFrame:
         ("Crack length", number(photo["crack_length_px"], 0, "px"), number(photo["crack_length_m"], 2, "m")),
         ("Mean width", number(width[0], 1, "px"), on_road[0]),
         ("Greatest width", number(width[1], 1, "px"), on_road[1]),
-        ("Cracked share of the area", number(photo["crack_area_ratio"] * 100, 3, "%"), ""),
+        ("Cracked area", number(photo["crack_area_ratio"] * 100, 3, "%"), ""),
         ("Main direction", number(photo["orientation_deg"], 0, "° to the horizontal"), ""),
         ("Surveyed area", "", number(photo["surveyed_area_m2"], 2, "m²")),
         ("Crack density", "", number(photo["crack_density_m_per_m2"], 2, "m/m²")),
@@ -105,18 +105,23 @@ def draw() -> None:
     survey = {"survey": str(photo["survey_id"])}
     head, back, forth = st.columns([6, 1.2, 1.2], vertical_alignment="bottom")
     with head:
-        if photo["section_id"]:
+        on_section = photo["section_id"] is not None
+        where = (
+            f"{plain(photo['road'])} · {chainage(photo['chainage_m'])}"
+            if on_section
+            else "Photo off the network"
+        )
+        st.title(where)
+        st.caption(plain(photo["survey"]))
+        if on_section:
             st.page_link(
                 "views/section.py",
                 label=f"Section {plain(photo['section_key'])}",
                 icon=":material/arrow_back:",
                 query_params={**survey, "section": str(photo["section_id"])},
             )
-            st.title(f"{plain(photo['road'])} · {chainage(photo['chainage_m'])}")
         else:
             st.page_link("views/survey.py", label="Survey", icon=":material/arrow_back:", query_params=survey)
-            st.title("Photo off the network")
-        st.caption(plain(photo["survey"]))
     for column, label, other in ((back, "Previous", before), (forth, "Next", after)):
         if column.button(
             label,

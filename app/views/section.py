@@ -35,14 +35,14 @@ def draw() -> None:
     measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
     photos = data.section_photos(survey_id, section_id, version)
 
+    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
+    st.caption(f"{plain(survey['name'])} · {chainage(section['from_m'])} to {chainage(section['to_m'])}")
     st.page_link(
         "views/network_map.py",
         label="Network map",
         icon=":material/arrow_back:",
         query_params={"survey": str(survey_id)},
     )
-    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
-    st.caption(f"{plain(survey['name'])} · {chainage(section['from_m'])} to {chainage(section['to_m'])}")
     cells = st.columns(4)
     cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True)
     cells[1].metric("Photos", f"{len(photos):,}", border=True)

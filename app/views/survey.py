@@ -41,7 +41,6 @@ def draw() -> None:
         st.page_link("views/surveys.py", label="Surveys", icon=":material/photo_camera:")
         return
     survey_id = int(survey["id"])
-    st.page_link("views/surveys.py", label="Surveys", icon=":material/arrow_back:")
     st.title(plain(survey["name"]))
     gsd = (
         "no GSD: results in pixels"
@@ -51,6 +50,7 @@ def draw() -> None:
     network = "no road network" if survey["network"] is None else plain(survey["network"])
     day = "no date" if survey["surveyed_on"] is None else f"{survey['surveyed_on']:%Y-%m-%d}"
     st.caption(f"{day} · {network} · {gsd}")
+    st.page_link("views/surveys.py", label="All surveys", icon=":material/arrow_back:")
     active = watch_jobs(survey_id, place="survey", limit=3)
     version = data.version_of(survey_id)
     totals = data.survey_totals(survey_id, version)

@@ -137,6 +137,6 @@ def test_photos_go_to_the_disk_in_pieces_and_are_kept_over_a_reload(site: Site, 
     page.get_by_label("Name", exact=True).fill("Uploaded")
     page.get_by_label("Name", exact=True).press("Enter")
     page.get_by_role("button", name="Check photos").click()
-    expect(page.locator("h1")).to_have_text("Uploaded")
+    expect(page.get_by_role("heading", name="Uploaded", exact=True)).to_be_visible()
     expect(page.get_by_text("Check and store photos")).to_be_visible()
     page.close()
