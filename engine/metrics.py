@@ -95,19 +95,26 @@ def distance_to(mask: Mask) -> npt.NDArray[np.float32]:
     return np.asarray(cv2.distanceTransform(away, cv2.DIST_L2, cv2.DIST_MASK_PRECISE), np.float32)
 
 
-def count_pixels(predicted: Mask, truth: Mask, tolerance_px: float = 2.0) -> Counts:
+def count_pixels(
+    predicted: Mask,
+    truth: Mask,
+    tolerance_px: float = 2.0,
+    near_truth: Mask | None = None,
+) -> Counts:
     """Compare one prediction with one label.
 
     Args:
         predicted: bool (H, W).
         truth: bool (H, W).
         tolerance_px: Euclidean distance up to which pixels count as near, >= 0.
+        near_truth: bool (H, W), pixels within the tolerance of the truth, where already known.
     """
+    near = distance_to(truth) <= tolerance_px if near_truth is None else near_truth
     return Counts(
         predicted=int(predicted.sum()),
         truth=int(truth.sum()),
         hits=int((predicted & truth).sum()),
-        near_predicted=int((distance_to(truth)[predicted] <= tolerance_px).sum()),
+        near_predicted=int((predicted & near).sum()),
         near_truth=int((distance_to(predicted)[truth] <= tolerance_px).sum()),
     )
 
@@ -123,7 +130,8 @@ def sweep_thresholds(
         thresholds: a pixel is predicted where probability >= threshold.
         tolerance_px: see `count_pixels`.
     """
-    return [count_pixels(probability >= t, truth, tolerance_px) for t in thresholds]
+    near = distance_to(truth) <= tolerance_px
+    return [count_pixels(probability >= t, truth, tolerance_px, near) for t in thresholds]
 
 
 DEFAULT_THRESHOLDS = tuple(round(0.05 * i, 2) for i in range(1, 20))

@@ -2,9 +2,9 @@
 
 The network knows cracks that are one to some sixteen pixels wide. Where cracks are wider (close-ups) or the
 stones' own gaps look like cracks, a smaller picture suits it better. How well a scale suits shows in the
-network's own certainty: at the right scale what it suspects is mostly sure, at a wrong one it spreads as a faint haze
-over the texture. Certainty hardly falls where the image is somewhat smaller than need be, while the position
-of edges does get worse; so the finest scale that is nearly as certain as the best is taken.
+network's own certainty: at the right scale it is sure of most of what it suspects, at a wrong one it spreads
+a faint haze over the texture. Certainty hardly falls where the image is somewhat smaller than need be, while
+the position of edges does get worse; so the finest scale that is nearly as certain as the best is taken.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from engine.inference import InferenceSettings
     from engine.models.base import CrackModel
 
-SCALES = (1.41, 1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
+SCALES = (1.0, 0.71, 0.5, 0.35, 0.25, 0.18, 0.125)
 """Factors that are tried, each about 0.7 of the one before."""
 
 SAMPLE_IMAGES = 12
