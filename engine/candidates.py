@@ -73,6 +73,32 @@ def ridge_response(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return best
 
 
+def connected_lines(
+    response: npt.NDArray[np.float32], threshold: float, min_length_px: float = 20.0, dilate_px: int = 2
+) -> npt.NDArray[np.bool_]:
+    """Strong, connected ridge responses, a little dilated.
+
+    Args:
+        response: from `ridge_response`, (H, W).
+        threshold: least response.
+        min_length_px: shortest line, by the diagonal of its bounding box.
+        dilate_px: how far each line is grown.
+
+    Returns:
+        bool (H, W).
+    """
+    strong = (response > threshold).astype(np.uint8)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(strong, connectivity=8)
+    extent = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
+    keep = extent >= min_length_px
+    keep[0] = False
+    mask = keep[labels].astype(np.uint8)
+    if dilate_px > 0 and count > 1:
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate_px + 1, 2 * dilate_px + 1))
+        mask = np.asarray(cv2.dilate(mask, disc), np.uint8)
+    return np.asarray(mask > 0)
+
+
 def candidate_mask(
     image: npt.NDArray[np.uint8],
     *,
@@ -80,7 +106,7 @@ def candidate_mask(
     min_length_px: float = 20.0,
     dilate_px: int = 2,
 ) -> npt.NDArray[np.bool_]:
-    """Pixels that may be cracked: strong, connected ridge responses, a little dilated.
+    """Pixels that may be cracked: `connected_lines` of the `ridge_response` of an image.
 
     Args:
         image: uint8 (H, W, 3) RGB or (H, W).
@@ -91,13 +117,4 @@ def candidate_mask(
     Returns:
         bool (H, W).
     """
-    strong = (ridge_response(image) > threshold).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(strong, connectivity=8)
-    extent = np.hypot(stats[:, cv2.CC_STAT_WIDTH], stats[:, cv2.CC_STAT_HEIGHT])
-    keep = extent >= min_length_px
-    keep[0] = False
-    mask = keep[labels].astype(np.uint8)
-    if dilate_px > 0 and count > 1:
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * dilate_px + 1, 2 * dilate_px + 1))
-        mask = np.asarray(cv2.dilate(mask, disc), np.uint8)
-    return np.asarray(mask > 0)
+    return connected_lines(ridge_response(image), threshold, min_length_px, dilate_px)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine.benchmark import evaluate_folder, find_pairs, read_pair
-from engine.candidates import candidate_mask
+from engine.candidates import connected_lines, ridge_response
 from engine.metrics import Counts, count_pixels
 
 TOLERANCE_PX = 2.0
@@ -46,8 +46,9 @@ def classical(data_dir: Path, data_set: DataSet) -> dict[str, Any]:
     pairs = find_pairs(data_dir / data_set.folder, data_set.names)
     for pair in pairs:
         image, truth = read_pair(pair)
+        response = ridge_response(image)
         for index, threshold in enumerate(RIDGE_THRESHOLDS):
-            predicted = candidate_mask(image, threshold=threshold, dilate_px=1)
+            predicted = connected_lines(response, threshold, dilate_px=1)
             pooled[index] += count_pixels(predicted, truth, TOLERANCE_PX)
     best = int(np.argmax([getattr(counts, data_set.measure) for counts in pooled]))
     names = ("f1", "iou", "tolerant_precision", "tolerant_recall", "tolerant_f1")
