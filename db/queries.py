@@ -245,8 +245,9 @@ def refresh_sections(
             "checkpoint_id": checkpoint_id,
             "settings_hash": settings_hash,
             "images": row.images,
-            "crack_area_ratio": float(row.crack_px / row.surveyed_px),
-            "crack_density_per_px": float(row.length_px / row.surveyed_px),
+            "crack_area_ratio": float(row.crack_px) / float(row.surveyed_px),
+            # PostgreSQL sums whole numbers as decimals.
+            "crack_density_per_px": row.length_px / float(row.surveyed_px),
             "crack_density_m_per_m2": row.length_m / row.surveyed_m2 if row.surveyed_m2 else None,
             "surveyed_area_m2": row.surveyed_m2,
             "updated_at": utc_now(),
@@ -258,7 +259,7 @@ def refresh_sections(
         session.execute(insert(SectionResult), rows)
 
 
-def _section_sums(survey_id: int, checkpoint_id: int, settings_hash: str) -> Select[Any]:
+def _section_sums(survey_id: int, checkpoint_id: int, settings_hash: str) -> Select[*tuple[Any, ...]]:
     """Sums over the photos of each section; metres only over those whose GSD is known."""
     measured = AnalysisResult.gsd_mm_per_px.is_not(None)
     return (

@@ -66,7 +66,8 @@ def test_results_distresses_and_sections_are_written(tmp_path: Path) -> None:
         mask = np.asarray(Image.open(get_storage().local_file(result.mask_hash or "")))
         probability = np.asarray(Image.open(get_storage().local_file(result.probability_hash or "")))
         assert mask.shape == probability.shape == (640, 960)
-        assert int((mask > 0).sum()) == result.crack_pixels
+        # Specks too short to be a crack are in the mask and not in the numbers.
+        assert 0.9 * (mask > 0).sum() < (result.crack_pixels or 0) <= (mask > 0).sum()
         own = [crack for crack in distresses if crack.result_id == result.id]
         assert sum(crack.length_px for crack in own) == pytest.approx(result.crack_length_px, rel=0.01)
         assert all(len(line) >= 2 for crack in own for line in crack.polylines_px)
