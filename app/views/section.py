@@ -10,7 +10,7 @@ from app.components.charts import chainage_chart
 from app.components.choose import query_id
 from app.components.gallery import photo_strip
 from app.components.messages import empty_state, plain
-from app.components.network_map import AREA_SHARE, DENSITY, draw_map
+from app.components.network_map import AREA_SHARE, DENSITY, Measure, draw_map
 from app.components.text import MISSING, chainage, number
 
 
@@ -18,6 +18,21 @@ def missing() -> None:
     st.title("Section")
     empty_state("There is no such section", "Choose one on the network map.")
     st.page_link("views/network_map.py", label="Network map", icon=":material/map:")
+
+
+def figures(section: dict[Any, Any], table: pd.DataFrame, photos: int, measure: Measure) -> None:
+    """The section in four numbers, with its place among the others of the survey."""
+    cells = st.columns(4)
+    cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True)
+    cells[1].metric("Photos", f"{photos:,}", border=True)
+    cells[2].metric(
+        measure.caption, number(section[measure.column], measure.digits, measure.unit), border=True
+    )
+    rank = table[measure.column].rank(ascending=False, method="min")[section["id"]]
+    ranked = int(table[measure.column].notna().sum())
+    cells[3].metric(
+        "Place, worst first", MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}", border=True
+    )
 
 
 def draw() -> None:
@@ -43,18 +58,7 @@ def draw() -> None:
         icon=":material/arrow_back:",
         query_params={"survey": str(survey_id)},
     )
-    cells = st.columns(4)
-    cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True)
-    cells[1].metric("Photos", f"{len(photos):,}", border=True)
-    cells[2].metric(
-        measure.caption, number(section[measure.column], measure.digits, measure.unit), border=True
-    )
-    rank = table[measure.column].rank(ascending=False, method="min")[section_id]
-    ranked = int(table[measure.column].notna().sum())
-    cells[3].metric(
-        "Place, worst first", MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}", border=True
-    )
-
+    figures(section, table, len(photos), measure)
     worst = table[measure.column].max()
     largest = 0.0 if pd.isna(worst) else float(worst)
     chart, chart_map = st.columns([3, 2])

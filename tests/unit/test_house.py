@@ -44,11 +44,19 @@ def test_modules_stay_under_400_lines_and_pages_under_150() -> None:
     assert too_long == {}
 
 
+def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Without the docstring: shapes, units and sources must not be bought with code."""
+    first = function.body[0]
+    said = ast.get_docstring(function) is not None
+    docstring = (first.end_lineno or first.lineno) - first.lineno + 1 if said else 0
+    return (function.end_lineno or function.lineno) - function.lineno + 1 - docstring
+
+
 def test_functions_stay_under_60_lines() -> None:
     too_long = {}
     for path in FUNCTIONS_MODULES:
         for function in functions(path):
-            lines = (function.end_lineno or function.lineno) - function.lineno + 1
+            lines = lines_of_code(function)
             if lines > 60:
                 too_long[f"{relative(path)}:{function.name}"] = lines
     assert too_long == {}
