@@ -1,5 +1,6 @@
 """One section of a survey: its measure along the chainage, and its photos."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -35,6 +36,30 @@ def figures(section: dict[Any, Any], table: pd.DataFrame, photos: int, measure: 
     )
 
 
+def place_map(
+    section: dict[Any, Any], survey: Mapping[str, Any], version: str, measure: Measure, largest: float
+) -> tuple[str, int] | None:
+    """The section among its neighbours; what was clicked."""
+    margin = 0.0005
+    return draw_map(
+        (
+            section["west"] - margin,
+            section["south"] - margin,
+            section["east"] + margin,
+            section["north"] + margin,
+        ),
+        key=f"section-{survey['id']}-{section['id']}-{version}",
+        network_id=int(survey["network_id"]),
+        survey_id=int(survey["id"]),
+        measure=measure,
+        largest=largest,
+        selected=int(section["id"]),
+        legend=False,
+        photos_from_zoom=0,
+        height=300,
+    )
+
+
 def draw() -> None:
     survey, section_id = data.survey(query_id("survey")), query_id("section")
     if survey is None or section_id is None:
@@ -66,24 +91,7 @@ def draw() -> None:
         st.subheader(f"{measure.caption} along the road")
         clicked = chainage_chart(photos, measure, largest, key=f"chart-{survey_id}-{section_id}")
     with chart_map:
-        margin = 0.0005
-        picked = draw_map(
-            (
-                section["west"] - margin,
-                section["south"] - margin,
-                section["east"] + margin,
-                section["north"] + margin,
-            ),
-            key=f"section-{survey_id}-{section_id}-{version}",
-            network_id=int(survey["network_id"]),
-            survey_id=survey_id,
-            measure=measure,
-            largest=largest,
-            selected=section_id,
-            legend=False,
-            photos_from_zoom=0,
-            height=300,
-        )
+        picked = place_map(section, survey, version, measure, largest)
     if picked and picked[0] == "section" and picked[1] != section_id:
         st.query_params["section"] = str(picked[1])
         st.rerun()
