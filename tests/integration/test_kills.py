@@ -127,14 +127,12 @@ def test_polite_stop_loses_nothing(place: str, tmp_path: Path) -> None:
     assert set(results_per_image(survey_id).values()) == {1}
 
 
-def test_broker_that_forgets_its_queue(place: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    if place == "embedded":
-        pytest.skip("the folder broker has no process to restart")
-    broker: Server = request.getfixturevalue("redis_broker")
+@pytest.mark.parametrize("place", ["scale"], indirect=True)
+def test_broker_that_forgets_its_queue(place: str, redis_broker: Server, tmp_path: Path) -> None:
     survey_id = import_photos(draw_photos(tmp_path / "photos", 3))
     with worker(tmp_path / "worker.log"):
-        broker.kill()
+        redis_broker.kill()
         job_id = actions.request_analysis(actions.local_actor(), survey_id)
-        broker.start()
+        redis_broker.start()
         wait_for(lambda: get_job(job_id).state == JobState.SUCCEEDED, 90, "the analysis")
     assert set(results_per_image(survey_id).values()) == {1}
