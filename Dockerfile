@@ -29,6 +29,8 @@ HEALTHCHECK --interval=15s --timeout=5s --start-period=60s --retries=4 \
 CMD ["uvicorn", "app.server:application", "--host", "0.0.0.0", "--port", "8501", "--log-level", "warning"]
 
 FROM worker-base AS worker
+# Threads that wait must not spin: other workers of the machine need its cores.
+ENV OMP_WAIT_POLICY=PASSIVE
 COPY engine engine
 COPY db db
 COPY jobs jobs

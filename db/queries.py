@@ -167,6 +167,17 @@ def pending_images(
     return [image for image in survey_images(session, survey_id) if image[0] not in finished]
 
 
+def earlier_settings(session: Session, survey_id: int, checkpoint_id: int) -> dict[str, Any] | None:
+    """How a survey's newest result of a checkpoint was computed; None where there is none."""
+    return session.scalar(
+        select(AnalysisResult.settings)
+        .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
+        .where(SurveyImage.survey_id == survey_id, AnalysisResult.checkpoint_id == checkpoint_id)
+        .order_by(AnalysisResult.id.desc())
+        .limit(1)
+    )
+
+
 def add_results(
     session: Session, rows: Sequence[dict[str, Any]], distresses: Sequence[Sequence[dict[str, Any]]]
 ) -> None:

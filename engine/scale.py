@@ -7,7 +7,7 @@ a faint haze over the texture. Certainty hardly falls where the image is somewha
 the position of edges does get worse; so the finest scale that is nearly as certain as the best is taken.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -86,7 +86,10 @@ def _sample_tiles(image: npt.NDArray[np.uint8], scale: float) -> list[npt.NDArra
 
 
 def estimate_working_scale(
-    model: "CrackModel", images: Sequence[npt.NDArray[np.uint8]], settings: "InferenceSettings"
+    model: "CrackModel",
+    images: Sequence[npt.NDArray[np.uint8]],
+    settings: "InferenceSettings",
+    on_tile: Callable[[int, int], None] | None = None,
 ) -> ScaleEstimate:
     """Choose the working scale for a survey.
 
@@ -94,6 +97,7 @@ def estimate_working_scale(
         model: the network that will be used.
         images: a sample, each uint8 (H, W, 3); about `SAMPLE_IMAGES`, see `spread_sample`.
         settings: how to predict; its scale is not used.
+        on_tile: see `predict_probability_map`; may raise `CancelledError` to stop.
 
     Returns:
         The finest scale that is nearly as certain as the best, pooled over the images; 1 where nothing is
@@ -115,7 +119,7 @@ def estimate_working_scale(
         sure, suspected = 0, 0
         for image in images:
             for tile in _sample_tiles(image, scale):
-                a, b = certainty(predict_probability_map(model, tile, plain))
+                a, b = certainty(predict_probability_map(model, tile, plain, on_tile))
                 sure, suspected = sure + a, suspected + b
         scores[scale] = sure / max(suspected, 1)
     if not any(scores.values()):

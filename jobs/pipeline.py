@@ -94,18 +94,23 @@ def _settled(
     working_scale: float | None,
     storage: Storage,
 ) -> "InferenceSettings":
-    """The job's settings; what is chosen from the photos is chosen once and kept with the job."""
+    """The job's settings. What is chosen from the photos is chosen once, by the first analysis of the survey
+    with this checkpoint: photos that are added later are analysed alike."""
     from engine.inference import InferenceSettings
     from engine.scale import estimate_working_scale
 
     device = get_settings().device
-    if kept := job.parameters.get("settings"):
+    with reading() as session:
+        earlier = queries.earlier_settings(session, survey.id, job.parameters["checkpoint_id"])
+    if kept := job.parameters.get("settings") or earlier:
         return InferenceSettings(**{**kept, "device": device})
     settings = InferenceSettings(threshold=threshold, working_scale=working_scale, device=device)
     if settings.working_scale is None:
         images = _sample_images(job, survey.id, storage)
         if images:
-            estimate = estimate_working_scale(model, images, settings)
+            estimate = estimate_working_scale(
+                model, images, settings, on_tile=lambda _done, _total: job.beat()
+            )
             settings = replace(settings, working_scale=estimate.scale)
     parameters = {**job.parameters, "settings": _how(settings)}
     job.save(lambda _session: None, parameters=parameters)

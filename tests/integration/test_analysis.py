@@ -89,6 +89,20 @@ def test_second_analysis_adds_nothing(tmp_path: Path) -> None:
         assert session.scalars(select(AnalysisResult.id)).all() == before
 
 
+def test_photos_added_later_are_analysed_like_the_first(tmp_path: Path) -> None:
+    """Their working scale is not chosen anew, or the results of one survey could not be compared."""
+    survey_id = import_photos(draw_photos(tmp_path / "photos", 1))
+    analyse(survey_id)
+    draw_photos(tmp_path / "photos", 3, width_px=420)
+    run_job(actions.request_import(actions.local_actor(), survey_id, tmp_path / "photos"), WORK_OF)
+    analyse(survey_id)
+    with reading() as session:
+        results = session.scalars(select(AnalysisResult)).all()
+    assert len(results) == 4
+    assert len({result.settings_hash for result in results}) == 1
+    assert len({result.job_id for result in results}) == 2
+
+
 def test_without_gsd_results_stay_in_pixels(tmp_path: Path) -> None:
     survey_id = import_photos(draw_photos(tmp_path / "photos", 1))
     analyse(survey_id)
