@@ -89,7 +89,7 @@ def iter_files(path: Path, name: str | None = None) -> Iterator[SourceFile | Ref
     if path.is_dir():
         yield from _iter_folder(path)
     elif not path.is_file():
-        raise ArchiveError(f"{shown} was not found.", "Check the path.")
+        raise ArchiveError(f"{path} was not found.", "Check the path.")
     elif _looks_like_zip(path):
         yield from _iter_zip(path, shown)
     else:

@@ -188,7 +188,7 @@ def _analyse_image(
         "error": None,
     }
     try:
-        image = load_image(storage.read(content_hash))
+        image = load_image(storage.read(content_hash), name)
         probability = predict_probability_map(
             model, image, analysis.settings, on_tile=lambda _done, _total: job.beat()
         )

@@ -97,7 +97,7 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
     results: dict[str, dict[str, Any]] = {}
     for file in files:
         try:
-            image = load_image(file.read())
+            image = load_image(file.read(), file.name)
         except InvalidImageError as problem:
             refuse(file.name, problem)
             continue
