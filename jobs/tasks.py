@@ -36,6 +36,7 @@ def run(job_id: int) -> None:
 def _forget_inherited_connections(**_: Any) -> None:
     """A connection that two processes share would mix their answers."""
     get_engine.cache_clear()
+    get_storage.cache_clear()
 
 
 def sweep_once() -> None:
