@@ -1,4 +1,4 @@
-"""Tables. Rows never leave the functions of `db.queries`, `jobs` and `app.data`.
+"""Tables. Pages see values, not rows.
 
 Times are UTC without a zone in SQLite and PostgreSQL alike; positions are WGS84 degrees.
 """

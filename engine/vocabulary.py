@@ -13,7 +13,7 @@ class Role(StrEnum):
 
 
 class JobKind(StrEnum):
-    """Queued work; the name is also its task's."""
+    """Kinds of queued work; one task runs them all."""
 
     IMPORT_SURVEY = "import_survey"
     ANALYSE_SURVEY = "analyse_survey"

@@ -1,4 +1,4 @@
-"""The queue: all that the web process and the command line import of jobs.
+"""The queue: all that the web process imports of jobs.
 
 A message carries a job's id and nothing else; the row in the database is the truth.
 """
