@@ -62,7 +62,10 @@ class Storage:
         return bool(self.fs.exists(self._path(content_hash)))
 
     def local_file(self, content_hash: str) -> Path:
-        """The file on this machine; from S3 it is brought once into the cache folder and checked."""
+        """The file on this machine; from S3 it is brought once into the cache folder.
+
+        Its hash is not checked here; `db.registry.checkpoint_file` does so for checkpoints.
+        """
         path = self._path(content_hash)
         if self.local:
             return Path(path)
