@@ -224,7 +224,7 @@ def request_import(
         parameters: dict[str, Any] = {"source": str(source.resolve())}
         if track is not None:
             parameters |= {"track": str(track.resolve()), "track_name": track_name or track.name}
-        key = f"import:{survey.id}:{parameters['source']}"
+        key = f"import:{survey.id}:{parameters['source']}:{parameters.get('track', '')}"
         job_id = _request(session, actor, JobKind.IMPORT_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.IMPORT_SURVEY)
     return job_id

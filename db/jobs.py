@@ -6,7 +6,7 @@ Every function takes the caller's session and leaves the commit to it.
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, case, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,7 @@ from engine.vocabulary import JobKind, JobState
 
 # A job that waits this long is sent again: its message may have been lost with a killed worker.
 RESEND_AFTER_S = 60.0
+RESEND_SILENT_AFTER_S = 10.0
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 
 
@@ -84,6 +85,7 @@ def claim_job(session: Session, job_id: int, lease_s: float) -> ClaimedJob | Non
             attempt=Job.attempt + 1,
             failures=Job.failures + 1,
             lease_until=database_now(lease_s),
+            sent_at=None,  # its message has arrived
             started_at=database_now(),
             finished_at=None,
             error=None,
@@ -287,11 +289,17 @@ def sweep_jobs(session: Session) -> list[tuple[int, JobKind]]:
         )
         .execution_options(synchronize_session=False)
     )
-    unsent = and_(
-        Job.state == JobState.QUEUED,
-        or_(Job.sent_at.is_(None), Job.sent_at < database_now(-RESEND_AFTER_S)),
+
+    def unsent_since(seconds: float) -> ColumnElement[bool]:
+        return Job.sent_at < database_now(-seconds)
+
+    # Several workers sweep: a silent job is sent once in a while, not by each of them at each pass.
+    waiting = Job.state == JobState.QUEUED
+    resend = or_(
+        and_(or_(waiting, silent), Job.sent_at.is_(None)),
+        and_(waiting, unsent_since(RESEND_AFTER_S)),
+        and_(silent, unsent_since(RESEND_SILENT_AFTER_S)),
     )
-    resend = or_(unsent, silent)
     rows = session.execute(
         update(Job)
         .where(resend)

@@ -14,7 +14,9 @@ from db.settings import get_settings
 from engine.errors import SettingsError
 
 UNFINISHED = ".writing-"
-SCHEMES = {"file", "s3", "memory"}
+# Stored anew, so that no sweep takes an old file that is about to be named again.
+RENEW_AFTER = timedelta(hours=1)
+SCHEMES = {"file", "s3"}
 
 
 class Storage:
@@ -49,7 +51,7 @@ class Storage:
         path = self._path(content_hash)
         if self.local:
             _write_atomically(Path(path), data)
-        elif not self.fs.exists(path):
+        elif not self.fs.exists(path) or self.age(content_hash) > RENEW_AFTER:
             self.fs.pipe_file(path, data)
         return content_hash
 
@@ -78,6 +80,8 @@ class Storage:
         """Stored hashes whose file was last touched more than `age` ago; unfinished files that a killed
         process left are removed on the way."""
         oldest = datetime.now(UTC) - age
+        # A listing that was kept would not show what was stored since.
+        self.fs.invalidate_cache()
         for path in self.fs.find(f"{self.root}/objects"):
             if self.fs.modified(path).astimezone(UTC) < oldest:
                 name = path.rsplit("/", 1)[-1]
@@ -85,6 +89,12 @@ class Storage:
                     self.fs.rm_file(path)
                 else:
                     yield name
+
+    def age(self, content_hash: str) -> timedelta:
+        """Time since the file was last stored."""
+        self.fs.invalidate_cache()
+        stored: datetime = self.fs.modified(self._path(content_hash))
+        return datetime.now(UTC) - stored.astimezone(UTC)
 
     def delete(self, content_hash: str) -> None:
         self.fs.rm_file(self._path(content_hash))

@@ -89,6 +89,12 @@ def _tile_predictor(
     return predict
 
 
+def _out_of_memory(error: Exception) -> bool:
+    """PyTorch has an error of its own for the GPU only; the CPU's allocator says it in words."""
+    kinds = (MemoryError, torch.cuda.OutOfMemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
 def predict_probability_map(
     model: CrackModel,
     image_rgb: npt.NDArray[np.uint8],
@@ -108,7 +114,7 @@ def predict_probability_map(
 
     Raises:
         SettingsError: no such device, or tiles that cannot be.
-        EngineError: the GPU's memory does not hold even the smallest tile.
+        EngineError: memory does not hold even the smallest tile.
     """
     if image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.dtype != np.uint8 or image_rgb.size == 0:
         raise EngineError(
@@ -134,12 +140,15 @@ def predict_probability_map(
                 image, predict, tile_px=tile_px, overlap_px=overlap_px, batch=batch, on_tile=on_tile
             )
             break
-        except torch.cuda.OutOfMemoryError as error:
-            torch.cuda.empty_cache()
+        except (MemoryError, RuntimeError) as error:
+            if not _out_of_memory(error):
+                raise
+            if device == "cuda":
+                torch.cuda.empty_cache()
             if batch == 1 and tile_px <= SMALLEST_TILE_PX:
                 raise EngineError(
-                    f"The GPU's memory does not hold a tile of {tile_px} px.",
-                    "Close other programs that use the GPU, or choose the device cpu.",
+                    f"The memory of the {device.upper()} does not hold a tile of {tile_px} px.",
+                    "Close other programs that use it, then try again.",
                 ) from error
             if batch > 1:
                 batch //= 2

@@ -197,10 +197,12 @@ def _analyse_image(
             f"The stored photo {name} is missing. Restore the storage from its backup, then analyse again."
         )
         return {**row, "error": missing}, []
-    except EngineError as problem:
-        return {**row, "error": f"{name}: {problem}"}, []
+    except InvalidImageError as problem:
+        return {**row, "error": str(problem)}, []
     mask = probability >= analysis.threshold
+    job.beat()
     measured = measure_cracks(mask, probability, gsd_mm_per_px=analysis.gsd_mm_per_px)
+    job.beat()
     row["mask_hash"] = storage.put(_png(mask.astype(np.uint8) * 255))
     row["probability_hash"] = storage.put(_png((probability * 255).round().astype(np.uint8)))
     row.update({number: getattr(measured, number) for number in RESULT_NUMBERS})

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from db import jobs as job_rows
@@ -82,14 +83,19 @@ def run_job(job_id: int, work_of: dict[Any, Callable[[RunningJob], None]]) -> No
         _end(claimed, JobState.CANCELLED)
     except EngineError as problem:
         _end(claimed, JobState.FAILED, error=str(problem), details=traceback.format_exc())
-    except OSError as problem:
-        if problem.errno not in (errno.ENOSPC, errno.EDQUOT):
-            _crashed(claimed, problem)
-        else:
+    except Exception as problem:  # noqa: BLE001 - the edge: whatever the work threw is recorded
+        if _disk_is_full(problem):
             message = "The disk is full. Make room on the server, then retry: what was saved is kept."
             _end(claimed, JobState.FAILED, error=message, details=traceback.format_exc())
-    except Exception as problem:  # noqa: BLE001 - the edge: whatever the work threw is recorded
-        _crashed(claimed, problem)
+        else:
+            _crashed(claimed, problem)
+
+
+def _disk_is_full(problem: Exception) -> bool:
+    """Files say it by number, SQLite in words."""
+    if isinstance(problem, OperationalError):
+        return "disk is full" in str(problem)
+    return isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 def _end(

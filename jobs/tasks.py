@@ -3,6 +3,7 @@
 import logging
 import shutil
 import threading
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -51,12 +52,16 @@ def sweep_storage() -> int:
     """Delete stored files that no row names (a process was killed before its commit), and uploads that
     were given up. Returns how many files."""
     storage = get_storage()
-    old = set(storage.hashes_older_than(STORAGE_SWEEP_AGE))
     with reading() as session:
-        orphans = old - queries.referenced_hashes(session)
-        awaited = {job.parameters.get("source") for job in queries.active_jobs(session)}
+        # While a job runs, a file stored long ago may be about to get its first row.
+        active = queries.active_jobs(session)
+        referenced = queries.referenced_hashes(session)
+    orphans = [] if active else set(storage.hashes_older_than(STORAGE_SWEEP_AGE)) - referenced
     for content_hash in orphans:
-        storage.delete(content_hash)
+        with suppress(FileNotFoundError):  # another worker sweeps too
+            if storage.age(content_hash) > STORAGE_SWEEP_AGE:
+                storage.delete(content_hash)
+    awaited = {job.parameters.get("source") for job in active}
     for folder in abandoned_uploads():
         if str(folder) not in awaited:
             shutil.rmtree(folder, ignore_errors=True)

@@ -43,7 +43,7 @@ def up(
     from db import reports
     from db.session import reading
 
-    if host not in ("127.0.0.1", "localhost", "::1"):
+    if host not in ("127.0.0.1", "localhost"):
         say(
             f"Anybody who reaches {host} can use this installation: there is no sign-in yet. "
             "Put it behind a proxy that signs people in."

@@ -72,6 +72,7 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
     import numpy as np
 
     from app.cli.checkpoints import checkpoint_path
+    from db.settings import get_settings
     from engine.archives import RefusedFile, SourceFile, iter_files
     from engine.checkpoints import load_checkpoint
     from engine.errors import EngineError, InvalidImageError
@@ -92,7 +93,8 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
             refuse(file.name, EngineError(file.reason, file.remedy))
         else:
             files.append(file)
-    settings = _with_scale(model, InferenceSettings(card.threshold, card.working_scale), files)
+    settings = InferenceSettings(card.threshold, card.working_scale, device=get_settings().device)
+    settings = _with_scale(model, settings, files)
     out.mkdir(parents=True, exist_ok=True)
     results: dict[str, dict[str, Any]] = {}
     for file in files:
@@ -150,9 +152,14 @@ def _free_stem(stem: str, taken: Any) -> str:
 def evaluate_folder(data_dir: Path, checkpoint: str, tolerance_px: float) -> dict[str, Any]:
     """Score against labelled masks and show the table."""
     from app.cli.checkpoints import checkpoint_path
+    from db.settings import get_settings
     from engine.benchmark import evaluate_folder as evaluate
+    from engine.inference import InferenceSettings
 
-    scores: dict[str, Any] = evaluate(data_dir, checkpoint_path(checkpoint), tolerance_px=tolerance_px)
+    settings = InferenceSettings(device=get_settings().device)
+    scores: dict[str, Any] = evaluate(
+        data_dir, checkpoint_path(checkpoint), tolerance_px=tolerance_px, settings=settings
+    )
     scores["checkpoint"] = checkpoint
     say_table(
         ["Measure", "Value"],

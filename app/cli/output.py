@@ -15,9 +15,18 @@ JsonFile = Annotated[
 ]
 
 
+def _for_people(error: bool = False, width: int | None = None) -> Console:
+    """Standard output, unless that is asked for as JSON (`--json -`): then prose goes beside it."""
+    aside = error or any(
+        asked == "--json=-" or (asked == "--json" and value == "-")
+        for asked, value in zip(sys.argv, [*sys.argv[1:], ""], strict=True)
+    )
+    return Console(stderr=aside, highlight=False, markup=False, soft_wrap=width is None, width=width)
+
+
 def say(text: str, *, error: bool = False) -> None:
     # No markup: a file name in brackets is text.
-    Console(stderr=error, highlight=False, markup=False, soft_wrap=True).print(text)
+    _for_people(error).print(text)
 
 
 def write_json(path: Path | None, value: Any) -> None:
@@ -38,7 +47,7 @@ def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         table.add_row(*(_cell(value) for value in row))
     # In a pipe no column may be cut to the width of a screen that is not there.
     width = None if sys.stdout.isatty() else 200
-    Console(highlight=False, markup=False, width=width).print(table)
+    _for_people(width=width or Console().width).print(table)
 
 
 def _cell(value: Any) -> str:

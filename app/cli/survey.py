@@ -67,6 +67,7 @@ def import_survey(
     from app.cli import work
     from db import reports
     from db.session import reading
+    from engine.errors import SettingsError
 
     actor = work.ready()
     survey_id = actions.survey_id_of(actor, name)
@@ -80,6 +81,21 @@ def import_survey(
             clock_offset_s=clock_offset,
         )
         survey_id = actions.create_survey(actor, form)
+    elif given := [
+        option
+        for option, value in (
+            ("--network", network),
+            ("--date", date),
+            ("--profile", profile),
+            ("--gsd", gsd),
+            ("--clock-offset", clock_offset or None),
+        )
+        if value is not None
+    ]:
+        raise SettingsError(
+            f"The survey {name!r} exists, and {', '.join(given)} cannot change it.",
+            "Leave them out to add photos to it, or choose another --name.",
+        )
     job = work.follow(actions.request_import(actor, survey_id, path, track))
     with reading() as session:
         report = reports.preflight_report(session, survey_id)

@@ -38,7 +38,8 @@ def workers_run() -> bool:
         return False
     handle = os.open(lock, os.O_RDWR)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared: a look must not keep `up` from starting.
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
