@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from sqlalchemy import select
 
@@ -11,6 +12,7 @@ from app import actions
 from db import queries, reports
 from db.models import AnalysisResult, Checkpoint, Distress, SectionResult, Survey, SurveyImage
 from db.session import reading, transaction
+from db.settings import get_settings
 from db.storage import get_storage
 from engine.sample import SAMPLE_SEED, make_sample_network, sample_surveys
 from engine.vocabulary import JobState
@@ -143,3 +145,20 @@ def test_replaced_checkpoint_is_refused(tmp_path: Path) -> None:
     job = get_job(job_id)
     assert job.state == JobState.FAILED
     assert "changed or damaged" in (job.error or "")
+
+
+def test_machine_that_cannot_compute_fails_the_job_and_no_photo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CUDA is asked for and there is none: not each photo's fault, and plainly said."""
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    survey_id = import_photos(draw_photos(tmp_path / "photos", 2))
+    job_id = actions.request_analysis(actions.local_actor(), survey_id)
+    monkeypatch.setattr(get_settings(), "device", "cuda")
+    run_job(job_id, WORK_OF)
+    job = get_job(job_id)
+    assert job.state == JobState.FAILED
+    assert "CUDA" in (job.error or "")
+    with reading() as session:
+        assert session.scalars(select(AnalysisResult)).all() == []
