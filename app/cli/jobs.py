@@ -72,7 +72,7 @@ def retry(
     from app.cli import work
 
     if not actions.retry_job(work.ready(), job):
-        say(f"Job {job} is neither failed nor cancelled: nothing to retry.")
+        say(f"Job {job} is neither failed nor cancelled: nothing to retry.", error=True)
         raise typer.Exit(1)
     say(f"Job {job} is queued again.")
     if wait:

@@ -10,6 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from engine.errors import SettingsError
+
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the result to this file as JSON.", dir_okay=False)
 ]
@@ -37,8 +39,13 @@ def write_json(path: Path | None, value: Any) -> None:
     if str(path) == "-":
         sys.stdout.write(text)
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    except OSError as problem:
+        raise SettingsError(
+            f"{path} cannot be written: {problem.strerror}.", "Name another file."
+        ) from problem
 
 
 def say_table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

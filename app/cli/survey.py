@@ -68,7 +68,13 @@ def import_survey(
     from db import reports
     from db.session import reading
     from engine.errors import SettingsError
+    from engine.tracks import read_track
 
+    # Before a survey is made that would stay empty.
+    if not path.exists():
+        raise SettingsError(f"{path} does not exist on this machine.", "Check the path.")
+    if track is not None:
+        read_track(track)
     actor = work.ready()
     survey_id = actions.survey_id_of(actor, name)
     if survey_id is None:
