@@ -52,14 +52,15 @@ def _not_found(what: str) -> Response:
 
 
 def _cached(
-    request: Request, version: str, media_type: str, make: Callable[[], bytes], max_age_s: int
+    request: Request, version: str, make: Callable[[], tuple[bytes, str]], max_age_s: int
 ) -> Response:
-    """Answer 304 where the browser has this version, else make it."""
+    """Answer 304 where the browser has this version, else make it with its media type."""
     etag = f'"{hashlib.sha256(version.encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": f"private, max-age={max_age_s}, must-revalidate"}
     if etag in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
-    return Response(make(), media_type=media_type, headers=headers)
+    content, media_type = make()
+    return Response(content, media_type=media_type, headers=headers)
 
 
 def _palette_png(stored: bytes, palette: bytes, alpha: bytes) -> bytes:
@@ -98,6 +99,16 @@ def _display(stored: bytes) -> tuple[bytes, str]:
     return thumbnail(stored, CONVERTED_PX), "image/jpeg"
 
 
+# What the kinds of picture make of the stored bytes: bytes and their media type.
+SHOWN: dict[str, Callable[[bytes], tuple[bytes, str]]] = {
+    "original": _display,
+    "thumbnail": lambda stored: (thumbnail(stored, THUMBNAIL_PX), "image/jpeg"),
+    "overlay": lambda stored: (mask_overlay(stored), "image/png"),
+    "mask": lambda stored: (stored, "image/png"),
+    "probability": lambda stored: (probability_overlay(stored), "image/png"),
+}
+
+
 def photo(request: Request) -> Response:
     """`/api/photos/{image_id}/{kind}`: the photo, or what was found in it, as an image."""
     kind = request.path_params["kind"]
@@ -118,18 +129,9 @@ def photo(request: Request) -> Response:
         return _not_found("stored file")
     version = f"{kind}:{content_hash}"
     try:
-        if kind == "original":
-            data, media_type = _display(store.read(content_hash))
-            return _cached(request, version, media_type, lambda: data, 86_400)
-        make: dict[str, tuple[str, Callable[[], bytes]]] = {
-            "thumbnail": ("image/jpeg", lambda: thumbnail(store.read(content_hash), THUMBNAIL_PX)),
-            "overlay": ("image/png", lambda: mask_overlay(store.read(content_hash))),
-            "mask": ("image/png", lambda: store.read(content_hash)),
-            "probability": ("image/png", lambda: probability_overlay(store.read(content_hash))),
-        }
-        media_type, produce = make[kind]
         # A new analysis gives a photo another mask at the same address: ask each time.
-        return _cached(request, version, media_type, produce, 86_400 if kind == "thumbnail" else 0)
+        max_age_s = 86_400 if kind in ("original", "thumbnail") else 0
+        return _cached(request, version, lambda: SHOWN[kind](store.read(content_hash)), max_age_s)
     except EngineError as problem:
         return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
 
@@ -138,8 +140,10 @@ def _geojson(request: Request, version: str, make: Callable[[], dict[str, Any]])
     return _cached(
         request,
         version,
-        "application/geo+json",
-        lambda: json.dumps(make(), separators=(",", ":"), allow_nan=False).encode(),
+        lambda: (
+            json.dumps(make(), separators=(",", ":"), allow_nan=False).encode(),
+            "application/geo+json",
+        ),
         0,
     )
 
