@@ -13,7 +13,7 @@ REMARKS: dict[str, str] = {
     ImageFlag.OFF_NETWORK: "Off the network: counted in no section",
     ImageFlag.BLURRED: "Blurred: thin cracks may be missed",
     ImageFlag.DARK: "Dark: cracks may be missed",
-    ImageFlag.POSITION_INTERPOLATED: "Position between two track points",
+    ImageFlag.POSITION_INTERPOLATED: "Other photos of the same GPS second: spread along the way",
     ImageFlag.TIME_IN_FUTURE: "Time in the future: check the camera's clock",
     ImageFlag.OUTSIDE_TRACK: "Taken before or after the track",
 }

@@ -38,8 +38,8 @@ by the area seen; a section without photos is grey and counts as unknown, not as
 with installation:
     st.subheader("This installation")
     st.markdown(
-        "It listens on 127.0.0.1 and knows one local engineer: nobody signs in, and no other machine "
-        "should reach it. "
+        "It listens on 127.0.0.1 unless started with another --host, and knows one local engineer: nobody "
+        "signs in, and no other machine should reach it. "
         "Nothing is sent anywhere: maps, models and photos stay on this machine."
         if get_settings().embedded
         else "It uses the agency's own database and queue. "
