@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Executable, exists, func, select
 
 from app.identity import current_actor
 from app.layers import photo_status, shown_result, shown_section_result, survey_version, uses_density
@@ -71,6 +71,7 @@ def _surveys() -> Any:
             Survey.gsd_mm_per_px,
             Survey.clock_offset_s,
             Checkpoint.name.label("checkpoint"),
+            exists().where(SurveyImage.survey_id == Survey.id).label("has_photos"),
         )
         .outerjoin(Network, Network.id == Survey.network_id)
         .outerjoin(Checkpoint, Checkpoint.id == Survey.shown_checkpoint_id)

@@ -11,11 +11,11 @@ def query_id(name: str) -> int | None:
 
 
 def choose_survey(surveys: pd.DataFrame) -> int:
-    """A survey selector that reads and writes `?survey=`; the newest by default."""
+    """A survey selector that reads and writes `?survey=`; the newest with photos by default."""
     ids = [int(value) for value in surveys["id"]]
     names = dict(zip(ids, surveys["name"], strict=True))
     asked = query_id("survey")
-    start = ids.index(asked) if asked in names else 0
+    start = ids.index(asked) if asked in names else int(surveys["has_photos"].argmax())
     chosen = st.selectbox("Survey", ids, index=start, format_func=lambda survey: names[survey])
     if chosen != asked:
         st.query_params["survey"] = str(chosen)

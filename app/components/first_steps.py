@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import actions
+from app import actions, data
 from app.components.job_progress import watch_jobs
 from app.components.messages import empty_state
 from app.identity import current_actor
@@ -25,3 +25,10 @@ def first_steps() -> None:
     if photos.button("Upload photos", icon=":material/upload:", width="stretch"):
         st.switch_page("views/new_survey.py")
     watch_jobs(None, place="start", limit=3)
+    _until_a_survey()
+
+
+@st.fragment(run_every="3s")
+def _until_a_survey() -> None:
+    if not data.surveys().empty:
+        st.rerun(scope="app")

@@ -1,6 +1,7 @@
 """A job as it goes: progress, time left, cancel, retry, and its error in plain words."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
@@ -99,7 +100,7 @@ def _buttons(job: Mapping[str, Any], state: JobState, place: str) -> None:
         show_error(problem)
 
 
-def _progress(job: Mapping[str, Any], state: JobState) -> None:
+def _progress(job: Mapping[str, Any], state: JobState, lead: str = "") -> None:
     done, total = job["progress_done"], job["progress_total"]
     parts = [plain(job["progress_message"])] if job["progress_message"] else []
     if total:
@@ -111,7 +112,8 @@ def _progress(job: Mapping[str, Any], state: JobState) -> None:
         parts = ["Waiting for a worker"]
     elif job["attempt"] > 1:
         parts.append(f"attempt {job['attempt']}")
-    st.progress(min(1.0, done / total) if total else 0.0, text=" · ".join(parts) or "Starting")
+    text = lead + (" · ".join(parts) or "Starting")
+    st.progress(min(1.0, done / total) if total else 0.0, text=text)
 
 
 def _failure(job: Mapping[str, Any]) -> None:
@@ -143,3 +145,33 @@ def watch_jobs(survey_id: int | None, *, place: str, limit: int = 200) -> bool:
         for job in jobs:
             job_card(job, place=place)
     return active
+
+
+def is_active(survey_id: int) -> bool:
+    """Whether work on the survey waits or runs."""
+    return any(job["state"] in data.ACTIVE for job in data.jobs(survey_id))
+
+
+@st.fragment(run_every="5s")
+def _follow(survey_id: int, version: str, drawn_at: datetime) -> None:
+    # Not while the page itself is being drawn: a fast job would begin it again and again.
+    drawn = (data.now() - drawn_at).total_seconds() >= 1
+    if drawn and data.version_of(survey_id) != version:
+        st.rerun(scope="app")
+    # The sample's survey has its photos from a job that belongs to no survey.
+    active = [
+        job for job in data.jobs() if job["state"] in data.ACTIVE and job["survey_id"] in (survey_id, None)
+    ]
+    if active:
+        job = max(active, key=lambda job: (job["survey_id"] == survey_id, job["state"] == JobState.RUNNING))
+        _progress(job, JobState(job["state"]), lead=f"**{title(job['kind'])}** · ")
+
+
+def follow_survey(survey_id: int, version: str) -> None:
+    """Keep a page on a survey up to date: a line of progress, and the page anew when its data change.
+
+    Args:
+        survey_id: the survey.
+        version: of the data that the page shows, see `data.version_of`.
+    """
+    _follow(survey_id, version, data.now())

@@ -75,12 +75,10 @@ def classes(largest: float, unit: str) -> list[dict[str, Any]]:
 
 
 class _Layers(JSCSSMixin, MacroElement):
-    """Hands a configuration to `static/network_map.js`."""
+    """Hands a configuration to `static/network_map.js`, which draws it or brings the map up to it."""
 
     _template = Template(
-        "{% macro script(this, kwargs) %}"
-        "pavescopeMap({{ this._parent.get_name() }}, {{ this.config }});"
-        "{% endmacro %}"
+        "{% macro script(this, kwargs) %}pavescopeMap(window.map, {{ this.config }});{% endmacro %}"
     )
     default_js = [("pavescope_map", f"{LEAFLET}/network_map.js")]  # noqa: RUF012 - folium's interface
     default_css = [("pavescope_map_css", f"{LEAFLET}/network_map.css")]  # noqa: RUF012
@@ -103,6 +101,7 @@ def draw_map(
     bounds: tuple[float, float, float, float],
     *,
     key: str,
+    version: str = "",
     network_id: int | None = None,
     survey_id: int | None = None,
     measure: Measure | None = None,
@@ -118,7 +117,8 @@ def draw_map(
 
     Args:
         bounds: west, south, east, north in degrees.
-        key: changes whenever the map must be drawn anew.
+        key: names the map; as long as it stays, so do the place and the zoom that the user chose.
+        version: of the data; where it changes, sections, photos and legend are loaded anew.
         network_id: draw its sections.
         survey_id: colour the sections by its results, and show its photos.
         measure: what to colour by; None draws the sections plainly.
@@ -135,7 +135,12 @@ def draw_map(
     """
     west, south, east, north = bounds
     basemap = get_settings().basemap_tile_url
-    chart = _Map(location=[(south + north) / 2, (west + east) / 2], tiles=None, zoom_start=12, max_zoom=20)
+    chart = _Map(
+        location=[(south + north) / 2, (west + east) / 2],
+        tiles=None,
+        zoom_start=12,
+        max_zoom=20,
+    )
     # Nothing of the network lies under the zoom buttons or the legend.
     right = 210 if legend and (measure or statuses) else 18
     chart.fit_bounds(
@@ -162,14 +167,24 @@ def draw_map(
         "faint": measure is None,
         "selected": selected,
         "basemap": bool(basemap),
+        "version": version,
     }
-    _Layers(config).add_to(chart)
     if marker is not None:
         latitude, longitude, name = marker
         folium.CircleMarker(
             [latitude, longitude], radius=8, color="#d81b60", weight=3, fill=True, tooltip=popup_text(name)
         ).add_to(chart)
-    answer = st_folium(chart, key=key, height=height, use_container_width=True, returned_objects=[])
+    # A feature group may change without the frame of the map being loaded anew.
+    layers = folium.FeatureGroup()
+    _Layers(config).add_to(layers)
+    answer = st_folium(
+        chart,
+        key=key,
+        height=height,
+        use_container_width=True,
+        returned_objects=[],
+        feature_group_to_add=layers,
+    )
     return _new_pick(key, answer)
 
 

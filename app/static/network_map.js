@@ -1,10 +1,14 @@
 /* Layers of the map: loaded by address, drawn on one canvas. No text of people's files becomes HTML here. */
 "use strict";
 
+/* The first call draws the layers; a later one, with a newer configuration, only replaces what it changes. */
 window.pavescopeMap = function (map, config) {
+  if (map.pavescopeUpdate) {
+    map.pavescopeUpdate(config);
+    return;
+  }
   const canvas = L.canvas({ padding: 0.3, tolerance: 6 });
   const NO_DATA = "#8d99a6";
-  let clicks = 0;
 
   const colourOf = (value) => {
     if (value === null || value === undefined) return NO_DATA;
@@ -27,17 +31,13 @@ window.pavescopeMap = function (map, config) {
     return box;
   };
   const pick = (kind, id) => {
-    clicks += 1;
-    if (window.Streamlit) window.Streamlit.setComponentValue({ picked: { kind, id, clicks } });
+    if (window.Streamlit) window.Streamlit.setComponentValue({ picked: { kind, id, clicks: Date.now() } });
   };
-  const failed = (text) => {
-    const note = L.control({ position: "topright" });
-    note.onAdd = () => {
-      const box = L.DomUtil.create("div", "pavescope-box");
-      box.textContent = text;
-      return box;
-    };
-    note.addTo(map);
+  const failure = L.control({ position: "topright" });
+  failure.onAdd = () => {
+    const box = L.DomUtil.create("div", "pavescope-box");
+    box.textContent = "The sections could not be loaded. Reload the page.";
+    return box;
   };
   const load = async (address) => {
     const answer = await fetch(address, { credentials: "same-origin" });
@@ -50,7 +50,9 @@ window.pavescopeMap = function (map, config) {
   L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
 
   /* Sections: a dark casing keeps the pale end of the scale readable. */
+  const sections = L.layerGroup().addTo(map);
   const drawSections = (collection) => {
+    sections.clearLayers();
     const wide = collection.features.length > 3000 ? 3 : 6;
     if (!config.faint) {
       L.geoJSON(collection, {
@@ -60,7 +62,7 @@ window.pavescopeMap = function (map, config) {
           color: f.properties.id === config.selected ? "#d81b60" : "#2b3a48",
           weight: f.properties.id === config.selected ? wide + 7 : wide + 2.5,
         }),
-      }).addTo(map);
+      }).addTo(sections);
     }
     L.geoJSON(collection, {
       renderer: canvas,
@@ -74,7 +76,8 @@ window.pavescopeMap = function (map, config) {
           { sticky: true },
         );
       },
-    }).addTo(map);
+    }).addTo(sections);
+    photos.eachLayer((dot) => dot.bringToFront());
   };
 
   /* Photos: only those in view, and only where single ones can be told apart. */
@@ -140,18 +143,30 @@ window.pavescopeMap = function (map, config) {
     }
     return box;
   };
-  if (config.legend_title) legend.addTo(map);
 
-  (async () => {
+  let drawn = 0;
+  const draw = async () => {
+    const turn = ++drawn;
     if (config.sections) {
       try {
-        drawSections(await load(config.sections));
+        const collection = await load(config.sections);
+        if (turn !== drawn) return;
+        drawSections(collection);
+        failure.remove();
       } catch (problem) {
-        failed("The sections could not be loaded. Reload the page.");
+        failure.addTo(map);
       }
     }
-    map.on("moveend", drawPhotos);
+    // With the sections, or its classes would not be those of the colours.
+    legend.remove();
+    if (config.legend_title) legend.addTo(map);
     await drawPhotos();
     document.body.dataset.mapReady = "yes";
-  })();
+  };
+  map.pavescopeUpdate = (next) => {
+    config = next;
+    draw();
+  };
+  map.on("moveend", drawPhotos);
+  draw();
 };

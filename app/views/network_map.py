@@ -6,6 +6,7 @@ import streamlit as st
 from app import data
 from app.components.choose import bounds_of, choose_survey
 from app.components.first_steps import first_steps
+from app.components.job_progress import follow_survey, is_active
 from app.components.messages import empty_state
 from app.components.network_map import AREA_SHARE, DENSITY, Measure, draw_map
 from app.components.text import number
@@ -101,7 +102,9 @@ def draw() -> None:
     measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
     totals = data.survey_totals(survey_id, version)
     with note:
-        if not totals["analysed"]:
+        if not totals["analysed"] and is_active(survey_id):
+            st.info("The sections take their colour as the photos are analysed.")
+        elif not totals["analysed"]:
             st.info("This survey has no results yet. Open it to check its photos and start the analysis.")
         elif measure is AREA_SHARE:
             st.info(
@@ -109,6 +112,7 @@ def draw() -> None:
                 "so the map "
                 "shows the cracked share of the image area."
             )
+    follow_survey(survey_id, version)
     figures(table, totals, measure)
     bounds = bounds_of(table) or data.photo_bounds(survey_id, version)
     if bounds is None:
@@ -117,7 +121,8 @@ def draw() -> None:
     worst = table[measure.column].max()
     picked = draw_map(
         bounds,
-        key=f"network-{survey_id}-{version}",
+        key=f"network-{survey_id}",
+        version=version,
         network_id=network_id,
         survey_id=survey_id,
         measure=measure,

@@ -1,14 +1,21 @@
 """Every page in a real browser that cannot reach the internet."""
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, FrameLocator, Page, expect
+from sqlalchemy import delete, select
 
+from app.identity import current_actor
+from db.models import Job, SectionResult
+from db.session import transaction
+from engine.vocabulary import JobKind, JobState
 from tests.conftest import forget_settings
 from tests.e2e.browser import open_browser
 from tests.e2e.server import start_web
@@ -57,6 +64,22 @@ def map_frame(page: Page) -> FrameLocator:
     return frame
 
 
+def colours_of(frame: FrameLocator) -> list[str]:
+    """The opaque colours on the map's canvas, each as `r,g,b`."""
+    found: list[str] = frame.locator("canvas.leaflet-zoom-animated").evaluate_all(
+        """canvases => {
+            const seen = new Set();
+            for (const canvas of canvases) {
+                const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                for (let i = 0; i < pixels.length; i += 4)
+                    if (pixels[i + 3] === 255) seen.add([...pixels.slice(i, i + 3)].join());
+            }
+            return [...seen];
+        }"""
+    )
+    return found
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_is_drawn_without_an_error(site: Site, path: str) -> None:
     page = site.open(path)
@@ -71,17 +94,7 @@ def test_the_map_is_drawn_in_colours_with_a_legend(site: Site) -> None:
     frame = map_frame(page)
     expect(frame.locator(".pavescope-legend")).to_contain_text("Crack density, m/m²")
     expect(frame.locator(".pavescope-legend")).to_contain_text("no data")
-    colours = frame.locator("canvas.leaflet-zoom-animated").evaluate_all(
-        """canvases => {
-            const seen = new Set();
-            for (const canvas of canvases) {
-                const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-                for (let i = 0; i < pixels.length; i += 4)
-                    if (pixels[i + 3] === 255) seen.add([...pixels.slice(i, i + 3)].join());
-            }
-            return [...seen];
-        }"""
-    )
+    colours = colours_of(frame)
     assert "68,1,84" in colours or "59,82,139" in colours  # the one section with data, at the dark end
     assert "141,153,166" in colours  # those without
     page.close()
@@ -100,6 +113,64 @@ def test_a_click_on_a_section_leads_to_its_photos_and_on_to_one(site: Site) -> N
     expect(page).to_have_url(re.compile(f"photo={site.rows.photos[0]}$"))
     expect(page.get_by_test_id("stTable").first).to_contain_text("Crack length")
     page.close()
+
+
+@contextlib.contextmanager
+def running_job(survey_id: int) -> Iterator[int]:
+    """A job that some worker is at, 1 of 4 photos done; afterwards it and what it brought are gone."""
+    with transaction() as session:
+        job = Job(
+            agency_id=current_actor().agency_id,
+            kind=JobKind.ANALYSE_SURVEY,
+            parameters={},
+            survey_id=survey_id,
+            unique_key="live",
+            state=JobState.RUNNING,
+            attempt=1,
+            progress_done=1,
+            progress_total=4,
+            started_at=datetime.now(UTC),
+        )
+        session.add(job)
+        session.flush()
+        job_id = job.id
+        before = session.scalars(select(SectionResult.id)).all()
+    try:
+        yield job_id
+    finally:
+        with transaction() as session:
+            session.execute(delete(SectionResult).where(SectionResult.id.not_in(before)))
+            session.execute(delete(Job).where(Job.id == job_id))
+
+
+def test_new_results_colour_the_map_without_a_click_or_a_reload(site: Site) -> None:
+    with running_job(site.rows.survey) as job_id:
+        page = site.open(f"/?survey={site.rows.survey}")
+        frame = map_frame(page)
+        expect(page.get_by_text("1 of 4")).to_be_visible()
+        assert "253,231,37" not in colours_of(frame)
+        frame.get_by_role("button", name="Zoom out").click()
+        inside = frame.locator("body")
+        inside.evaluate("() => { window.stayed = window.map.getZoom(); }")
+        with transaction() as session:
+            session.get_one(Job, job_id).progress_done = 2
+            first = session.scalars(select(SectionResult)).one()
+            columns = {c.key: getattr(first, c.key) for c in SectionResult.__table__.columns if c.key != "id"}
+            second = {"section_id": first.section_id + 1, "crack_density_m_per_m2": 89.0}
+            session.add(SectionResult(**columns | second))
+        expect(page.get_by_test_id("stMetric").filter(has_text="Sections with data")).to_contain_text("67 %")
+        expect(page.get_by_text("2 of 4")).to_be_visible()
+        expect(frame.locator(".pavescope-legend")).to_contain_text("80 and more")
+        # On the scale of the new, far worse section the first one is in the palest class.
+        assert {"253,231,37", "68,1,84"} <= set(colours_of(frame))
+        assert inside.evaluate("() => window.stayed === window.map.getZoom()")
+        with transaction() as session:
+            session.get_one(Job, job_id).state = JobState.SUCCEEDED
+        expect(page.get_by_text("2 of 4")).to_have_count(0)
+        centre = inside.evaluate("() => window.map.latLngToContainerPoint([50.0, 8.015])")
+        frame.locator("#map_div").click(position=centre)
+        expect(page).to_have_url(re.compile(r"/section\?.*section=2"))
+        page.close()
 
 
 def test_opacity_and_layers_answer_at_once(site: Site) -> None:

@@ -1,5 +1,6 @@
 """The pages as Streamlit's own test driver sees them: no exception, and the words that matter."""
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from app import identity
-from db.models import AnalysisResult, Job
+from db.models import AnalysisResult, Job, Survey
 from db.session import transaction
 from engine.vocabulary import JobState
 from tests.unit.web.rows import Filled
@@ -77,6 +78,33 @@ def test_the_map_page_has_its_figures_with_units(filled: Filled) -> None:
     assert figures["Photos"] == "4"
     assert figures["Mean crack density"] == "8.95 m/m²"
     assert figures["Sections with data"] == "33 %"
+
+
+def test_the_map_is_there_while_jobs_run_and_shows_the_survey_with_photos(filled: Filled) -> None:
+    agency_id = identity.current_actor().agency_id
+    with transaction() as session:
+        newer = Survey(agency_id=agency_id, name="Empty yet", surveyed_on=date(2030, 1, 1))
+        session.add(newer)
+        session.flush()
+        for survey_id, done in ((newer.id, 3), (filled.survey, 2)):
+            job = {"progress_done": done, "progress_total": 4, "started_at": datetime.now(UTC)}
+            session.add(
+                Job(
+                    agency_id=agency_id,
+                    kind="analyse_survey",
+                    parameters={},
+                    survey_id=survey_id,
+                    unique_key=f"k{survey_id}",
+                    state=JobState.RUNNING,
+                    attempt=1,
+                    **job,
+                )
+            )
+    page = open_page("network_map")
+    assert page.selectbox[0].value == filled.survey
+    assert "Sections, worst first" in said(page)
+    progress = [bar.proto.text for bar in page.get("progress")]
+    assert len(progress) == 1 and "2 of 4" in progress[0]
 
 
 def test_a_section_and_a_photo_can_be_linked_to(filled: Filled) -> None:
