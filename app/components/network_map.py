@@ -140,6 +140,8 @@ def draw_map(
         tiles=None,
         zoom_start=12,
         max_zoom=20,
+        # Lines fill the frame at any zoom; tiles are sharp at whole ones only.
+        zoom_snap=1 if basemap else 0.25,
     )
     # Nothing of the network lies under the zoom buttons or the legend.
     right = 210 if legend and (measure or statuses) else 18
