@@ -103,8 +103,9 @@ def _buttons(job: Mapping[str, Any], state: JobState, place: str) -> None:
 def _progress(job: Mapping[str, Any], state: JobState, lead: str = "") -> None:
     done, total = job["progress_done"], job["progress_total"]
     parts = [plain(job["progress_message"])] if job["progress_message"] else []
-    if total:
-        parts.append(f"{done:,} of {total:,}")
+    count = f"{done:,} of {total:,}"
+    if total and count not in job["progress_message"]:
+        parts.append(count)
     left_s = seconds_left(job)
     if left_s is not None:
         parts.append(f"about {duration(left_s)} left")
