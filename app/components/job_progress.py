@@ -103,9 +103,8 @@ def _buttons(job: Mapping[str, Any], state: JobState, place: str) -> None:
 def _progress(job: Mapping[str, Any], state: JobState, lead: str = "") -> None:
     done, total = job["progress_done"], job["progress_total"]
     parts = [plain(job["progress_message"])] if job["progress_message"] else []
-    count = f"{done:,} of {total:,}"
-    if total and count not in job["progress_message"]:
-        parts.append(count)
+    if total:
+        parts.append(f"{done:,} of {total:,}")
     left_s = seconds_left(job)
     if left_s is not None:
         parts.append(f"about {duration(left_s)} left")
@@ -165,7 +164,9 @@ def _follow(survey_id: int, version: str, drawn_at: datetime) -> None:
     ]
     if active:
         job = max(active, key=lambda job: (job["survey_id"] == survey_id, job["state"] == JobState.RUNNING))
-        _progress(job, JobState(job["state"]), lead=f"**{title(job['kind'])}** · ")
+        # A running job's own message says what it does.
+        says = job["state"] == JobState.RUNNING and job["progress_message"]
+        _progress(job, JobState(job["state"]), lead="" if says else f"**{title(job['kind'])}** · ")
 
 
 def follow_survey(survey_id: int, version: str) -> None:
