@@ -3,6 +3,7 @@
 Each checks the role, writes in one transaction with its audit event, and only then sends its job.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -22,6 +23,8 @@ from engine.networks import read_network
 from engine.vocabulary import JobKind, Role
 from jobs import queue
 
+# A camera whose clock was never set may be decades off.
+MAX_CLOCK_OFFSET_S = 100 * 366 * 24 * 3600.0
 RANK = {role: rank for rank, role in enumerate(Role)}
 
 
@@ -111,8 +114,14 @@ def _clean_name(name: str, thing: str) -> str:
     return cleaned
 
 
-def import_network(actor: Actor, path: Path, name: str) -> ImportedNetwork:
+def import_network(actor: Actor, path: Path, name: str, file_name: str | None = None) -> ImportedNetwork:
     """Read a GIS file of road sections into a new network.
+
+    Args:
+        actor: who asks.
+        path: the file on this machine.
+        name: of the new network.
+        file_name: the name people know the file by, where it differs from the path's.
 
     Raises:
         NetworkFileError: the file cannot be used; nothing was saved.
@@ -120,7 +129,7 @@ def import_network(actor: Actor, path: Path, name: str) -> ImportedNetwork:
     """
     require(actor, Role.ENGINEER, "import a network")
     name = _clean_name(name, "network")
-    read = read_network(path)
+    read = read_network(path, name=file_name)
     with transaction() as session:
         if queries.find_network(session, actor.agency_id, name) is not None:
             raise SettingsError(f"There is a network named {name!r} already.", "Choose another name.")
@@ -146,6 +155,12 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
         raise SettingsError(
             f"A ground sampling distance of {form.gsd_mm_per_px} mm per pixel is not possible.",
             "Give 0.01 to 1000, or leave it empty to keep results in pixels.",
+        )
+    if form.profile is not None and len(form.profile) > 100:
+        raise SettingsError(f"The camera's name has {len(form.profile)} characters.", "Give it at most 100.")
+    if not abs(form.clock_offset_s) <= MAX_CLOCK_OFFSET_S:
+        raise SettingsError(
+            f"A clock offset of {form.clock_offset_s} s is not possible.", "Give the seconds to add, or 0."
         )
     with transaction() as session:
         if queries.find_survey(session, actor.agency_id, name) is not None:
@@ -224,7 +239,8 @@ def request_import(
         parameters: dict[str, Any] = {"source": str(source.resolve())}
         if track is not None:
             parameters |= {"track": str(track.resolve()), "track_name": track_name or track.name}
-        key = f"import:{survey.id}:{parameters['source']}:{parameters.get('track', '')}"
+        files = f"{parameters['source']}\0{parameters.get('track', '')}"
+        key = f"import:{survey.id}:{hashlib.sha256(files.encode(errors='surrogateescape')).hexdigest()}"
         job_id = _request(session, actor, JobKind.IMPORT_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.IMPORT_SURVEY)
     return job_id

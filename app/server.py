@@ -10,12 +10,14 @@ from importlib import import_module
 from pathlib import Path
 
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from streamlit.starlette import App
 
 from app import api, uploads
+from db.settings import get_settings
 
 HERE = Path(__file__).parent
 
@@ -60,4 +62,11 @@ async def lifespan(_app: App) -> AsyncIterator[None]:
     yield
 
 
-application = App(HERE / "main.py", routes=routes, middleware=[Middleware(SafeHeaders)], lifespan=lifespan)
+# Another site must not reach this machine under its own name (DNS rebinding).
+known_hosts = [name.strip() for name in get_settings().allowed_hosts.split(",") if name.strip()]
+application = App(
+    HERE / "main.py",
+    routes=routes,
+    middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=known_hosts), Middleware(SafeHeaders)],
+    lifespan=lifespan,
+)

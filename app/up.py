@@ -107,6 +107,12 @@ def prepare(settings: Settings) -> None:
             job_rows.release_all_jobs(session)
 
 
+def _hosts(settings: Settings, host: str) -> dict[str, str]:
+    """The name that was asked for is allowed; listening on all addresses, any name may lead here."""
+    name = "*" if host == "0.0.0.0" else host  # noqa: S104 - compared, not bound
+    return {"PAVESCOPE_ALLOWED_HOSTS": f"{settings.allowed_hosts},{name}"}
+
+
 def processes(settings: Settings, host: str, port: int, workers: int) -> list[Process]:
     """The web process, one worker for short jobs, and one whose pool computes."""
     logs = settings.root / "logs"
@@ -121,7 +127,7 @@ def processes(settings: Settings, host: str, port: int, workers: int) -> list[Pr
 
     web = [sys.executable, "-m", "uvicorn", "app.server:application", "--host", host, "--port", str(port)]
     return [
-        Process("web", [*web, "--log-level", "warning"], {}, logs / "web.log"),
+        Process("web", [*web, "--log-level", "warning"], _hosts(settings, host), logs / "web.log"),
         celery(SHORT_QUEUE, 1, {}),
         # Threads that wait must not spin: the page and the other workers need the cores too.
         celery(COMPUTE_QUEUE, workers, {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}),

@@ -145,7 +145,8 @@ def write_piece(token: str, number: int, name: str, size: int, offset: int, piec
 
     Raises:
         UploadError: 409 where the piece does not follow what is stored (`received` says where to go on),
-            413 where it is too much, 507 where the disk is full; nothing of the piece is then kept.
+            413 where it is too much, 507 where the disk is full, 410 where the upload is being imported;
+            nothing of the piece is then kept.
     """
     if number >= MAX_FILES or size > MAX_FILE_BYTES or offset + len(piece) > size:
         raise UploadError(
@@ -157,6 +158,13 @@ def write_piece(token: str, number: int, name: str, size: int, offset: int, piec
     folder = folder_of(token)
     path = folder / file.stored
     with _writing:
+        if (folder / MANIFEST).exists():
+            raise UploadError(
+                410, "This upload is being imported already.", "Start a new one for more photos."
+            )
+        known = next((old for old in read_journal(token) if old.number == number), file) if offset else file
+        if (known.size, known.stored) != (file.size, file.stored):
+            raise UploadError(400, f"{file.name} has changed since its upload began.", "Choose it again.")
         try:
             have = path.stat().st_size if path.exists() else 0
             if offset != have:
@@ -197,7 +205,10 @@ def _append(path: Path, have: int, piece: bytes | bytearray) -> None:
 def _check_origin(request: Request) -> None:
     """A page of another site may not write here, even though it can reach this machine."""
     origin = request.headers.get("origin")
-    foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    try:
+        foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    except ValueError:
+        foreign = True
     if foreign or request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise UploadError(403, "Uploads come from this product's own pages only.", "Open its page.")
 

@@ -156,6 +156,16 @@ def heartbeat(
     return cancel
 
 
+def put_back_job(session: Session, job: ClaimedJob) -> None:
+    """Queue a job again whose work was interrupted from outside (Ctrl-C): that is no failure."""
+    session.execute(
+        update(Job)
+        .where(_held(job))
+        .values(state=JobState.QUEUED, failures=Job.failures - 1, lease_until=None, sent_at=None)
+        .execution_options(synchronize_session=False)
+    )
+
+
 def finish_job(
     session: Session,
     job: ClaimedJob,
@@ -177,18 +187,24 @@ def finish_job(
 
 
 def give_back_job(session: Session, job: ClaimedJob, *, error: str, traceback: str) -> JobState:
-    """After a crash: queue the job for another attempt, or fail it after `max_attempts` in a row.
+    """After a crash: queue the job for another attempt, or fail it after `max_attempts` in a row; one
+    that somebody asked to stop has stopped.
 
     Returns:
         The job's new state. Raises LostJobError as `heartbeat` does.
     """
     spent = Job.failures >= Job.max_attempts
+    over = or_(spent, Job.cancel_requested)
     state = session.execute(
         update(Job)
         .where(_held(job))
         .values(
-            state=case((spent, JobState.FAILED.value), else_=JobState.QUEUED.value),
-            finished_at=case((spent, database_now()), else_=None),
+            state=case(
+                (Job.cancel_requested, JobState.CANCELLED.value),
+                (spent, JobState.FAILED.value),
+                else_=JobState.QUEUED.value,
+            ),
+            finished_at=case((over, database_now()), else_=None),
             lease_until=None,
             sent_at=None,
             error=error,

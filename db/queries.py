@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import shapely
@@ -291,6 +292,16 @@ def _section_sums(survey_id: int, checkpoint_id: int, settings_hash: str) -> Sel
             AnalysisResult.error.is_(None),
         )
         .group_by(SurveyImage.section_id)
+    )
+
+
+def date_survey(session: Session, survey_id: int, day: date | None) -> None:
+    """Give a survey the day its photos were taken."""
+    session.execute(
+        update(Survey)
+        .where(Survey.id == survey_id)
+        .values(surveyed_on=day)
+        .execution_options(synchronize_session=False)
     )
 
 

@@ -17,6 +17,9 @@ class Settings(BaseSettings):
     broker_url: str = Field(default="", description="default: folders in home; redis://… at scale")
     storage_url: str = Field(default="", description="default: folder in home; s3://bucket/prefix at scale")
     device: str = Field(default="auto", description="auto, cpu or cuda")
+    allowed_hosts: str = Field(
+        default="localhost,127.0.0.1", description="names the page is reached by, comma-separated; * for any"
+    )
     job_lease_s: float = Field(default=30.0, gt=0, description="silence after which a worker loses its job")
     basemap_tile_url: str = Field(default="", description="agency's own tile server; empty: no base map")
 

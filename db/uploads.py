@@ -18,7 +18,7 @@ ABANDONED_AFTER_S = 7 * 24 * 3600.0
 
 def uploaded_files(folder: Path) -> list[tuple[Path, str]] | None:
     """(path, name that people know) of an upload's files; None where the folder is no upload."""
-    if folder.parent != get_settings().uploads_dir or not (folder / MANIFEST).is_file():
+    if folder.resolve().parent != get_settings().uploads_dir.resolve() or not (folder / MANIFEST).is_file():
         return None
     manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     return [(folder / Path(entry["stored"]).name, str(entry["name"])) for entry in manifest["files"]]

@@ -32,6 +32,8 @@ MAX_VERTICES = 10_000
 MIN_LENGTH_M = 0.1
 # A longer "section" shows that metres were read as degrees.
 LONGEST_SECTION_M = 500_000.0
+# Drawn lines cut corners; more than this is a mistake in the chainage or in the drawing.
+MAX_LENGTH_DIFFERENCE = 0.05
 
 
 @dataclass(frozen=True)
@@ -340,6 +342,13 @@ def _set_chainage(table: pd.DataFrame, columns: SectionColumns, problems: list[s
         stated_from * unit_m + span * (before_m + table["length_m"]) / feature_length_m,
         cumulative_m + table["length_m"],
     )
+    stated_m = np.abs(table["to_m"] - table["from_m"])
+    differs = known & (np.abs(stated_m - table["length_m"]) > MAX_LENGTH_DIFFERENCE * table["length_m"])
+    if differs.any():
+        problems.append(
+            f"{int(differs.sum())} of {len(table)} sections are drawn more than {MAX_LENGTH_DIFFERENCE:.0%} "
+            "longer or shorter than their from/to chainage says; photos on them get a chainage in proportion."
+        )
     if not known.all():
         count = int((~known).sum())
         problems.append(

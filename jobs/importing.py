@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def import_survey(job: RunningJob) -> None:
     files = source_files(source)
     items = check_and_store(job, files, storage, track, survey.clock_offset_s, set(known))
     job.beat(message="Placing the photos on the network")
-    save_items(job, survey, place(items, sections))
+    save_items(job, survey, place(items, sections), last=True)
     discard_upload(source)
 
 
@@ -133,9 +133,11 @@ def save_items(
     job: RunningJob,
     survey: Survey,
     placed: list[PlacedItem],
+    *,
+    last: bool = False,
     also: Callable[[Session], None] | None = None,
 ) -> None:
-    """Write all rows of an import in one transaction; `also` writes in the same."""
+    """Write all rows of an import, and those of `also`, in one transaction, which ends the job if `last`."""
     accepted = [_image_row(survey, found) for found in placed if found.item.accepted]
     refused = [
         {
@@ -152,11 +154,23 @@ def save_items(
     def write(session: Session) -> None:
         queries.add_images(session, accepted)
         queries.replace_refused(session, survey.id, [found.item.name for found in placed], refused)
+        if survey.surveyed_on is None:
+            queries.date_survey(session, survey.id, _middle_day(placed))
         if also is not None:
             also(session)
 
-    message = f"{len(accepted)} photos accepted, {len(refused)} files refused"
-    job.save(write, done=len(placed), total=len(placed), message=message)
+    message = f"{len(accepted)} photos accepted, {len(refused)} files refused (duplicates included)"
+    job.save(write, last=last, done=len(placed), total=len(placed), message=message)
+
+
+def _middle_day(placed: list[PlacedItem]) -> date | None:
+    """The day on which the middle one of the photos was taken; a camera's wrong clock moves it little."""
+    days = sorted(
+        found.item.captured_at.date()
+        for found in placed
+        if found.item.accepted and found.item.captured_at is not None
+    )
+    return days[len(days) // 2] if days else None
 
 
 def _image_row(survey: Survey, found: PlacedItem) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def analyse_survey(job: RunningJob) -> None:
         survey = session.get_one(Survey, job.claimed.survey_id)
         checkpoint = session.get_one(Checkpoint, job.parameters["checkpoint_id"])
     model, card = load_checkpoint(checkpoint_file(storage, checkpoint))
-    job.beat(message="Looking at the photos")
+    job.beat(message="Choosing the working scale from the photos")
     settings = _settled(job, survey, model, card.threshold, card.working_scale, storage)
     analysis = Analysis(
         checkpoint_id=checkpoint.id,
@@ -158,9 +158,9 @@ def _analyse_images(
         cracks.append(found)
         done += 1
         if len(rows) >= SAVE_EVERY_IMAGES or time.monotonic() - saved_at >= SAVE_EVERY_S:
-            job.save(write, done=done, total=total, message=f"{done} of {total} photos")
+            job.save(write, done=done, total=total, message="Finding and measuring cracks")
             rows, cracks, saved_at = [], [], time.monotonic()
-    job.save(write, done=done, total=total, message=f"{done} of {total} photos")
+    job.save(write, last=True, done=done, total=total, message=f"{done} photos analysed")
 
 
 def _analyse_image(

@@ -29,6 +29,7 @@ class RunningJob:
     def __init__(self, claimed: ClaimedJob) -> None:
         self.claimed = claimed
         self.lease_s = get_settings().job_lease_s
+        self.ended = False
         self._last_beat = time.monotonic()
 
     @property
@@ -52,18 +53,26 @@ class RunningJob:
         if cancel:
             raise CancelledError
 
-    def save(self, write: Callable[[Session], None], **progress: Any) -> None:
+    def save(self, write: Callable[[Session], None], *, last: bool = False, **progress: Any) -> None:
         """Run `write(session)` in a transaction that holds the job: all of it is kept, or none.
 
+        Args:
+            write: writes the work's rows.
+            last: the job has succeeded with this; it ends in the same transaction.
+            progress: see `db.jobs.heartbeat`.
+
         Raises:
-            CancelledError: after saving, if somebody asked the job to stop.
+            CancelledError: after saving what is not the last, if somebody asked the job to stop.
             LostJobError: another worker has the job; nothing was written.
         """
         with transaction() as session:
             cancel = job_rows.heartbeat(session, self.claimed, self.lease_s, saved=True, **progress)
             write(session)
+            if last:
+                job_rows.finish_job(session, self.claimed, JobState.SUCCEEDED)
         self._last_beat = time.monotonic()
-        if cancel:
+        self.ended = last
+        if cancel and not last:
             raise CancelledError
 
 
@@ -74,9 +83,11 @@ def run_job(job_id: int, work_of: dict[Any, Callable[[RunningJob], None]]) -> No
     if claimed is None:
         return
     log.info("job %s (%s) attempt %s", claimed.id, claimed.kind, claimed.attempt)
+    job = RunningJob(claimed)
     try:
-        work_of[claimed.kind](RunningJob(claimed))
-        _end(claimed, JobState.SUCCEEDED)
+        work_of[claimed.kind](job)
+        if not job.ended:
+            _end(claimed, JobState.SUCCEEDED)
     except LostJobError:
         log.warning("job %s was taken over by another worker", claimed.id)
     except CancelledError:
@@ -89,6 +100,10 @@ def run_job(job_id: int, work_of: dict[Any, Callable[[RunningJob], None]]) -> No
             _end(claimed, JobState.FAILED, error=message, details=traceback.format_exc())
         else:
             _crashed(claimed, problem)
+    except BaseException:
+        with transaction() as session:
+            job_rows.put_back_job(session, claimed)
+        raise
 
 
 def _disk_is_full(problem: Exception) -> bool:

@@ -63,7 +63,7 @@ def sweep_storage() -> int:
                 storage.delete(content_hash)
     awaited = {job.parameters.get("source") for job in active}
     for folder in abandoned_uploads():
-        if str(folder) not in awaited:
+        if str(folder.resolve()) not in awaited:
             shutil.rmtree(folder, ignore_errors=True)
     return len(orphans)
 

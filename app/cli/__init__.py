@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.jobs import jobs_app
 from app.cli.output import JsonFile, say, write_json
@@ -142,6 +144,10 @@ def main() -> None:
         app()
     except EngineError as problem:
         say(f"Error: {problem.what} {problem.remedy}", error=True)
+        sys.exit(1)
+    except (OSError, SQLAlchemyError, ValidationError) as problem:
+        # The file system, the database and the settings say best themselves what is wrong with them.
+        say(f"Error: {str(problem).splitlines()[0]}. Check the path or the PAVESCOPE_ settings.", error=True)
         sys.exit(1)
     except KeyboardInterrupt:
         say("Interrupted; queued work stays queued.", error=True)

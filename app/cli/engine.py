@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 def preflight_report(path: Path, network: str | None, track: Path | None, offset_s: float) -> dict[str, Any]:
     """Check photos as an import would, keeping nothing."""
+    from app.actions import MAX_CLOCK_OFFSET_S
     from app.cli import work
     from db import queries
     from db.session import reading
@@ -25,6 +26,10 @@ def preflight_report(path: Path, network: str | None, track: Path | None, offset
     from engine.tracks import read_track
     from jobs.importing import place, source_files
 
+    if not abs(offset_s) <= MAX_CLOCK_OFFSET_S:
+        raise SettingsError(
+            f"A clock offset of {offset_s} s is not possible.", "Give the seconds to add, or 0."
+        )
     sections = None
     if network is not None:
         actor = work.ready()

@@ -8,7 +8,9 @@ from app.cli.output import JsonFile, say, say_table, write_json
 
 jobs_app = typer.Typer(no_args_is_help=True, help="Queued work: list, show, cancel, retry.")
 
-JobId = Annotated[int, typer.Argument(help="Number of the job (see `pavescope jobs list`).")]
+JobId = Annotated[
+    int, typer.Argument(min=1, max=2**63 - 1, help="Number of the job (see `pavescope jobs list`).")
+]
 
 
 @jobs_app.command("list")

@@ -9,10 +9,11 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from app import actions
 from app.cli.output import say
+from db import jobs as job_rows
 from db import reports
 from db.migrate import migrate
 from db.models import Job
-from db.session import reading
+from db.session import reading, transaction
 from db.settings import get_settings
 from engine.errors import EngineError
 from engine.vocabulary import JobState
@@ -96,10 +97,15 @@ def _do_here(job_id: int) -> dict[str, Any]:
     from jobs.pipeline import WORK_OF
     from jobs.running import run_job
 
+    said = ""
     while (job := read_job(job_id))["state"] not in ENDED:
-        say(f"Job {job_id} ({job['kind']}) runs here …")
+        waits = f"Job {job_id} ({job['kind']}) runs here …"
+        if waits != said:
+            say(said := waits)
         run_job(job_id, WORK_OF)
         if read_job(job_id)["state"] not in ENDED:
-            # Another process has it, or its lease must run out first.
+            # Another process has it, or its lease must run out first; no worker is there to sweep.
+            with transaction() as session:
+                job_rows.sweep_jobs(session)
             time.sleep(POLL_S)
     return job

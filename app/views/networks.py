@@ -30,8 +30,11 @@ def import_file() -> None:
         sent = st.form_submit_button("Import", type="primary", icon=":material/upload:")
     if not sent:
         return
-    if file is None or not name.strip():
-        st.warning("Give a name and choose a file first.")
+    if not name.strip():
+        st.warning("Give the network a name first.")
+        return
+    if file is None:
+        st.warning("Choose a file first.")
         return
     folder = get_settings().uploads_dir
     folder.mkdir(parents=True, exist_ok=True)
@@ -41,7 +44,7 @@ def import_file() -> None:
     try:
         path.write_bytes(file.getvalue())
         with st.spinner("Reading the sections"):
-            imported = actions.import_network(current_actor(), path, name)
+            imported = actions.import_network(current_actor(), path, name, plain(file.name))
     except EngineError as problem:
         show_error(problem)
         return

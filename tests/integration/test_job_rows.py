@@ -211,6 +211,45 @@ def test_crashing_work_is_tried_three_times_then_failed_in_plain_words() -> None
     assert "RuntimeError: boom" in (failed.traceback or "")
 
 
+def test_crash_after_a_cancel_ends_cancelled() -> None:
+    job_id = make_job()
+
+    def cancelled_then_crash(job: RunningJob) -> None:
+        with transaction() as session:
+            job_rows.cancel_job(session, job.claimed.id)
+        raise ConnectionError("gone")
+
+    run_job(job_id, {JobKind.IMPORT_SURVEY: cancelled_then_crash})
+    assert row(job_id).state == JobState.CANCELLED
+    assert make_job() != job_id
+
+
+def test_ctrl_c_is_no_failure_and_puts_the_job_back() -> None:
+    job_id = make_job()
+
+    def interrupt(_: RunningJob) -> None:
+        raise KeyboardInterrupt
+
+    for _ in range(5):
+        with pytest.raises(KeyboardInterrupt):
+            run_job(job_id, {JobKind.IMPORT_SURVEY: interrupt})
+    assert (row(job_id).state, row(job_id).failures) == (JobState.QUEUED, 0)
+
+
+def test_last_save_ends_the_job_whatever_comes_after() -> None:
+    """Rows that are saved are a job that succeeded: neither a cancel nor a crash can say otherwise."""
+    job_id = make_job()
+
+    def work(job: RunningJob) -> None:
+        with transaction() as session:
+            job_rows.cancel_job(session, job.claimed.id)
+        job.save(lambda _session: None, last=True)
+        raise OSError("the upload's folder could not be removed")
+
+    run_job(job_id, {JobKind.IMPORT_SURVEY: work})
+    assert row(job_id).state == JobState.SUCCEEDED
+
+
 def test_full_disk_fails_at_once_and_says_so() -> None:
     import errno
 

@@ -64,9 +64,11 @@ def test_each_format_gives_the_same_sections_whatever_its_coordinate_system(
 
 
 @pytest.mark.real_data
-def test_the_real_highway_is_read_without_a_problem(data_dir: Path) -> None:
+def test_the_real_highway_is_read_and_its_short_ends_are_noticed(data_dir: Path) -> None:
     read = read_network(data_dir / "dnit_br290" / "centreline.geojson")
-    assert read.problems == []
+    # Its survey begins and ends within a 500 m section.
+    assert len(read.problems) == 1
+    assert read.problems[0].startswith("2 of 18 sections are drawn more than 5% longer or shorter")
     assert len(read.sections) == 18
     first = read.sections[0]
     assert (first.section_key, first.road, first.from_m, first.to_m) == (
