@@ -47,6 +47,11 @@ class Measure:
 
 DENSITY = Measure("crack_density_m_per_m2", "Crack density", "m/m²", 2)
 AREA_SHARE = Measure("crack_area_pct", "Cracked area", "%", 2)
+# What AREA_SHARE is worth where the camera looks ahead.
+WHOLE_PICTURE = (
+    "Share of the whole picture: verge, sky and paint count too. "
+    "Not a pavement measure until the camera is rectified."
+)
 
 
 def nice_step(largest: float) -> float:
@@ -142,15 +147,13 @@ def draw_map(
         max_zoom=20,
         # Lines fill the frame at any zoom; tiles are sharp at whole ones only.
         zoom_snap=1 if basemap else 0.25,
+        # It would focus the map at the press of the button, and a scrolled page would jump away under it.
+        keyboard=False,
     )
     # Nothing of the network lies under the zoom buttons or the legend.
     right = 210 if legend and (measure or statuses) else 18
-    chart.fit_bounds(
-        [[south, west], [north, east]],
-        padding_top_left=(52, 18),
-        padding_bottom_right=(right, 18),
-        max_zoom=17,
-    )
+    corners, before, after, closest = [[south, west], [north, east]], (52, 18), (right, 18), 17
+    chart.fit_bounds(corners, padding_top_left=before, padding_bottom_right=after, max_zoom=closest)
     if basemap:
         folium.TileLayer(basemap, attr=popup_text("Base map of the agency"), max_zoom=20).add_to(chart)
     shown = measure or AREA_SHARE
@@ -169,6 +172,11 @@ def draw_map(
         "faint": measure is None,
         "selected": selected,
         "basemap": bool(basemap),
+        "home": {
+            "label": _home_label(statuses, selected, marker),
+            "bounds": corners,
+            "options": {"paddingTopLeft": before, "paddingBottomRight": after, "maxZoom": closest},
+        },
         "version": version,
     }
     if marker is not None:
@@ -194,6 +202,14 @@ def _legend_title(measure: Measure | None, statuses: bool) -> str:
     if measure is None:
         return "Photos" if statuses else ""
     return f"{measure.caption}, {measure.unit}"
+
+
+def _home_label(statuses: bool, selected: int | None, marker: object) -> str:
+    if marker is not None:
+        return "Back to the photo"
+    if selected is not None:
+        return "Back to the section"
+    return "All photos" if statuses else "Whole network"
 
 
 def _new_pick(key: str, answer: dict[str, Any] | None) -> tuple[str, int] | None:

@@ -27,7 +27,7 @@ def preflight_counts(files: pd.DataFrame) -> None:
     held = files["remarks"].map(set)
     refused = files["status"] == "refused"
     duplicates = held.map(lambda codes: Refusal.DUPLICATE.value in codes)
-    cells = st.columns(7)
+    cells = st.container(horizontal=True)
     shown = [
         ("Accepted", int((~refused).sum()), "Stored, and ready to be analysed"),
         ("Refused", int((refused & ~duplicates).sum()), "Kept out; the table says why and what to do"),
@@ -37,8 +37,8 @@ def preflight_counts(files: pd.DataFrame) -> None:
             for flag in (ImageFlag.NO_POSITION, ImageFlag.OFF_NETWORK, ImageFlag.BLURRED, ImageFlag.DARK)
         ),
     ]
-    for cell, (label, count, meaning) in zip(cells, shown, strict=True):
-        cell.metric(label, f"{count:,}", border=True, help=meaning)
+    for label, count, meaning in shown:
+        cells.metric(label, f"{count:,}", border=True, help=meaning)
 
 
 def preflight_table(files: pd.DataFrame, survey_id: int) -> None:

@@ -56,7 +56,9 @@ def upload_photos(token: str) -> int:
     ]
     said = ""
     if arrived:
-        said = f"{len(arrived)} files ({size(sum(file.size for file in arrived))}) have arrived already."
+        count = "1 file" if len(arrived) == 1 else f"{len(arrived)} files"
+        verb = "has" if len(arrived) == 1 else "have"
+        said = f"{count} ({size(sum(file.size for file in arrived))}) {verb} arrived already."
     _component()(
         key=f"upload-{token}",
         data={"token": token, "chunk_bytes": uploads.CHUNK_BYTES, "arrived": said},

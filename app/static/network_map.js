@@ -49,6 +49,34 @@ window.pavescopeMap = function (map, config) {
   if (!config.basemap) map.getContainer().style.background = "#eef1f4";
   L.control.scale({ imperial: false, maxWidth: 160 }).addTo(map);
 
+  /* The wheel scrolls the page until somebody has clicked into the map. */
+  map.scrollWheelZoom.disable();
+  map.on("click", () => map.scrollWheelZoom.enable());
+  map.getContainer().addEventListener("mouseleave", () => map.scrollWheelZoom.disable());
+
+  /* The way back to the first view, and no way out far beyond it. */
+  const home = L.control({ position: "topright" });
+  home.onAdd = () => {
+    const button = L.DomUtil.create("button", "pavescope-home");
+    button.type = "button";
+    button.textContent = config.home.label;
+    L.DomEvent.disableClickPropagation(button);
+    button.onclick = () => map.fitBounds(config.home.bounds, config.home.options);
+    return button;
+  };
+  home.addTo(map);
+  const limitZoom = () => {
+    const { paddingTopLeft, paddingBottomRight, maxZoom } = config.home.options;
+    const padding = L.point(paddingTopLeft).add(paddingBottomRight);
+    const size = map.getSize();
+    if (size.x <= padding.x || size.y <= padding.y) return;
+    map.setMinZoom(Math.max(0, Math.min(maxZoom, map.getBoundsZoom(config.home.bounds, false, padding)) - 2));
+  };
+  map.on("resize", limitZoom);
+  // At once: a limit set while the map still flies to its first view would stop it there.
+  map.fitBounds(config.home.bounds, { ...config.home.options, animate: false });
+  limitZoom();
+
   /* Sections: a dark casing keeps the pale end of the scale readable. */
   const sections = L.layerGroup().addTo(map);
   const drawSections = (collection) => {
@@ -132,10 +160,14 @@ window.pavescopeMap = function (map, config) {
     const title = L.DomUtil.create("strong", "", box);
     title.textContent = config.legend_title;
     const rows = config.statuses ? Object.values(config.statuses) : [...config.classes, ...(config.faint ? [] : [{ colour: NO_DATA, label: "no data" }])];
+    const graded = !config.statuses && !config.faint;
+    const word = (text) => { L.DomUtil.create("div", "pavescope-end", box).textContent = text; };
+    if (graded) word("fewer cracks");
     for (const row of rows) {
       const line = L.DomUtil.create("div", "", box);
       L.DomUtil.create("i", "", line).style.background = row.colour;
       L.DomUtil.create("span", "", line).textContent = row.label;
+      if (graded && row === config.classes[config.classes.length - 1]) word("more cracks");
     }
     if (config.photos && config.photos_from_zoom > 0) {
       const hint = L.DomUtil.create("div", "pavescope-hint", box);
@@ -165,6 +197,7 @@ window.pavescopeMap = function (map, config) {
   };
   map.pavescopeUpdate = (next) => {
     config = next;
+    limitZoom();
     draw();
   };
   map.on("moveend", drawPhotos);

@@ -69,7 +69,8 @@ export default function ({ data, parentElement, setStateValue }) {
     try {
       for (const file of job.files) if (!file.done) await put(file);
       report();
-      say(`All ${job.files.length} files have arrived (${size(total())}).`);
+      const count = job.files.length;
+      say(`${count === 1 ? "The file has" : `All ${count} files have`} arrived (${size(total())}).`);
       setStateValue("uploaded", { token: job.token, files: job.files.length, bytes: total() });
     } catch (problem) {
       say(problem.message, true);

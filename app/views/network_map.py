@@ -8,7 +8,7 @@ from app.components.choose import bounds_of, choose_survey
 from app.components.first_steps import first_steps
 from app.components.job_progress import follow_survey, is_active
 from app.components.messages import empty_state
-from app.components.network_map import AREA_SHARE, DENSITY, Measure, draw_map
+from app.components.network_map import AREA_SHARE, DENSITY, WHOLE_PICTURE, Measure, draw_map
 from app.components.text import number
 
 
@@ -16,22 +16,27 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
     seen = table[table["images"] > 0]
     weights = seen["images"] if seen["surveyed_area_m2"].isna().any() else seen["surveyed_area_m2"]
     mean = (seen[measure.column] * weights).sum() / weights.sum() if len(seen) else None
-    cells = st.columns(4)
-    cells[0].metric("Surveyed", number(seen["length_m"].sum() / 1000, 1, "km"), border=True)
+    cells = st.container(horizontal=True)
+    cells.metric(
+        "Length with photos",
+        number(seen["length_m"].sum() / 1000, 1, "km"),
+        border=True,
+        help="Whole length of the sections on which at least one photo lies.",
+    )
     waiting = totals["photos"] - totals["analysed"] - totals["failed"]
-    cells[1].metric(
+    cells.metric(
         "Photos",
         f"{totals['photos']:,}",
         border=True,
         help=f"{totals['analysed']:,} analysed, {waiting:,} not yet, {totals['failed']:,} failed",
     )
-    cells[2].metric(
+    cells.metric(
         f"Mean {measure.caption.lower()}",
         number(mean, measure.digits, measure.unit),
         border=True,
         help="Weighted by the pavement area that was photographed.",
     )
-    cells[3].metric(
+    cells.metric(
         "Sections with data",
         number(100 * len(seen) / len(table) if len(table) else None, 0, "%"),
         border=True,
@@ -109,8 +114,7 @@ def draw() -> None:
         elif measure is AREA_SHARE:
             st.info(
                 "In pixels: no GSD. Without a ground sampling distance lengths cannot be told in metres, "
-                "so the map "
-                "shows the cracked share of the image area."
+                f"so the map shows the cracked area. {WHOLE_PICTURE}"
             )
     follow_survey(survey_id, version)
     figures(table, totals, measure)

@@ -1,6 +1,5 @@
 """Make a survey, or add photos to one: where they are, how they were taken, then check them."""
 
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,8 @@ def facts() -> dict[str, Any]:
         help="Photos are placed on its sections. Import one under Road networks.",
     )
     given["network"] = None if chosen == NO_NETWORK else chosen
-    given["surveyed_on"] = day.date_input("Date", value=date.today(), format="YYYY-MM-DD")
+    given["surveyed_on"] = day.date_input("Date, optional", value=None, format="YYYY-MM-DD")
+    day.caption("Empty: the day the photos were taken")
     profile, gsd = st.columns([2, 3])
     given["profile"] = (
         profile.text_input(

@@ -9,7 +9,7 @@ import streamlit as st
 from app import data
 from app.components.choose import query_id
 from app.components.messages import empty_state, plain
-from app.components.network_map import draw_map
+from app.components.network_map import WHOLE_PICTURE, draw_map
 from app.components.photo_viewer import photo_viewer
 from app.components.text import chainage, number, words
 
@@ -49,7 +49,7 @@ def result(photo: Mapping[str, Any]) -> None:
     else:
         st.caption(
             "In pixels: no ground sampling distance (GSD) is known for this survey, so nothing is given "
-            "in m or mm."
+            f"in m or mm. Cracked area: {WHOLE_PICTURE[0].lower()}{WHOLE_PICTURE[1:]}"
         )
     st.subheader("How it was found")
     scale = photo["settings"].get("working_scale")

@@ -89,7 +89,13 @@ def draw() -> None:
     chart, chart_map = st.columns([3, 2])
     with chart:
         st.subheader(f"{measure.caption} along the road")
-        clicked = chainage_chart(photos, measure, largest, key=f"chart-{survey_id}-{section_id}")
+        clicked = chainage_chart(
+            photos,
+            measure,
+            largest,
+            (section["from_m"], section["to_m"]),
+            key=f"chart-{survey_id}-{section_id}",
+        )
     with chart_map:
         picked = place_map(section, survey, version, measure, largest)
     if picked and picked[0] == "section" and picked[1] != section_id:

@@ -115,6 +115,31 @@ def test_a_click_on_a_section_leads_to_its_photos_and_on_to_one(site: Site) -> N
     page.close()
 
 
+def test_a_click_on_a_scrolled_page_is_not_lost_and_the_wheel_is_the_pages(site: Site) -> None:
+    page = site.open(f"/?survey={site.rows.survey}")
+    frame = map_frame(page)
+    expect(frame.locator(".pavescope-legend")).to_contain_text("fewer cracks")
+    inside = frame.locator("body")
+    first = inside.evaluate("() => window.map.getZoom()")
+    box = frame.locator("#map_div").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 20)
+    page.mouse.wheel(0, 150)
+    page.wait_for_function("() => document.querySelector('[data-testid=stMain]').scrollTop > 20")
+    assert inside.evaluate("() => window.map.getZoom()") == first
+    frame.get_by_role("button", name="Zoom in").click()
+    inside.evaluate("() => new Promise((done) => setTimeout(done, 600))")
+    assert inside.evaluate("() => window.map.getZoom()") > first
+    frame.get_by_role("button", name="Whole network").click()
+    inside.evaluate("() => new Promise((done) => setTimeout(done, 600))")
+    assert inside.evaluate("() => window.map.getZoom()") == first
+    box = frame.locator("#map_div").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
+    expect(page).to_have_url(re.compile(r"/section\?.*section=1"))
+    page.close()
+
+
 @contextlib.contextmanager
 def running_job(survey_id: int) -> Iterator[int]:
     """A job that some worker is at, 1 of 4 photos done; afterwards it and what it brought are gone."""

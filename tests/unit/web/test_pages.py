@@ -74,7 +74,7 @@ def test_the_map_page_has_its_figures_with_units(filled: Filled) -> None:
     page = open_page("network_map", survey=filled.survey)
     assert not page.error
     figures = {metric.label: metric.value for metric in page.metric}
-    assert figures["Surveyed"] == "0.7 km"
+    assert figures["Length with photos"] == "0.7 km"
     assert figures["Photos"] == "4"
     assert figures["Mean crack density"] == "8.95 m/m²"
     assert figures["Sections with data"] == "33 %"
@@ -128,6 +128,7 @@ def test_a_photo_without_a_scale_is_told_in_pixels_only(filled: Filled) -> None:
     photo = open_page("photo", photo=filled.photos[0])
     assert list(photo.table[0].value.columns) == ["In the image"]
     assert "nothing is given in m or mm" in said(photo).replace("\n", " ")
+    assert "share of the whole picture: verge, sky and paint count too" in said(photo)
 
 
 def test_another_agencys_survey_and_photo_are_not_there(filled: Filled) -> None:
