@@ -87,20 +87,16 @@ def import_survey(
             clock_offset_s=clock_offset,
         )
         survey_id = actions.create_survey(actor, form)
-    elif given := [
-        option
-        for option, value in (
-            ("--network", network),
-            ("--date", date),
-            ("--profile", profile),
-            ("--gsd", gsd),
-            ("--clock-offset", clock_offset or None),
-        )
-        if value is not None
-    ]:
-        raise SettingsError(
-            f"The survey {name!r} exists, and {', '.join(given)} cannot change it.",
-            "Leave them out to add photos to it, or choose another --name.",
+    else:
+        _refuse_changes(
+            name,
+            {
+                "--network": network,
+                "--date": date,
+                "--profile": profile,
+                "--gsd": gsd,
+                "--clock-offset": clock_offset or None,
+            },
         )
     job = work.follow(actions.request_import(actor, survey_id, path, track))
     with reading() as session:
@@ -110,6 +106,17 @@ def import_survey(
     for flag, count in report["flags"].items():
         say(f"  {count} photos: {flag.replace('_', ' ')}")
     write_json(json, {"survey": name, "job": job["id"], **report})
+
+
+def _refuse_changes(name: str, options: dict[str, Any]) -> None:
+    """A survey keeps what it was made with: its results depend on it."""
+    from engine.errors import SettingsError
+
+    if given := [option for option, value in options.items() if value is not None]:
+        raise SettingsError(
+            f"The survey {name!r} exists, and {', '.join(given)} cannot change it.",
+            "Leave them out to add photos to it, or choose another --name.",
+        )
 
 
 @survey_app.command("list")
