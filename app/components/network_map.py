@@ -138,24 +138,7 @@ def draw_map(
     Returns:
         What was clicked, ("section" or "photo", id), or None.
     """
-    west, south, east, north = bounds
-    basemap = get_settings().basemap_tile_url
-    chart = _Map(
-        location=[(south + north) / 2, (west + east) / 2],
-        tiles=None,
-        zoom_start=12,
-        max_zoom=20,
-        # Lines fill the frame at any zoom; tiles are sharp at whole ones only.
-        zoom_snap=1 if basemap else 0.25,
-        # It would focus the map at the press of the button, and a scrolled page would jump away under it.
-        keyboard=False,
-    )
-    # Nothing of the network lies under the zoom buttons or the legend.
-    right = 210 if legend and (measure or statuses) else 18
-    corners, before, after, closest = [[south, west], [north, east]], (52, 18), (right, 18), 17
-    chart.fit_bounds(corners, padding_top_left=before, padding_bottom_right=after, max_zoom=closest)
-    if basemap:
-        folium.TileLayer(basemap, attr=popup_text("Base map of the agency"), max_zoom=20).add_to(chart)
+    chart, home = _empty_map(bounds, has_legend=legend and bool(measure or statuses))
     shown = measure or AREA_SHARE
     config = {
         "sections": network_id
@@ -171,12 +154,8 @@ def draw_map(
         "statuses": STATUSES if statuses else None,
         "faint": measure is None,
         "selected": selected,
-        "basemap": bool(basemap),
-        "home": {
-            "label": _home_label(statuses, selected, marker),
-            "bounds": corners,
-            "options": {"paddingTopLeft": before, "paddingBottomRight": after, "maxZoom": closest},
-        },
+        "basemap": bool(get_settings().basemap_tile_url),
+        "home": {"label": _home_label(statuses, selected, marker), **home},
         "version": version,
     }
     if marker is not None:
@@ -196,6 +175,36 @@ def draw_map(
         feature_group_to_add=layers,
     )
     return _new_pick(key, answer)
+
+
+def _empty_map(
+    bounds: tuple[float, float, float, float], *, has_legend: bool
+) -> tuple["_Map", dict[str, Any]]:
+    """A map that shows the bounds, and how a button comes back to them."""
+    west, south, east, north = bounds
+    basemap = get_settings().basemap_tile_url
+    chart = _Map(
+        location=[(south + north) / 2, (west + east) / 2],
+        tiles=None,
+        zoom_start=12,
+        max_zoom=20,
+        # Lines fill the frame at any zoom; tiles are sharp at whole ones only.
+        zoom_snap=1 if basemap else 0.25,
+        # It would focus the map at the press of the button, and a scrolled page would jump away under it.
+        keyboard=False,
+    )
+    # Nothing of the network lies under the zoom buttons or the legend.
+    corners, before, after, closest = (
+        [[south, west], [north, east]],
+        (52, 18),
+        (210 if has_legend else 18, 18),
+        17,
+    )
+    chart.fit_bounds(corners, padding_top_left=before, padding_bottom_right=after, max_zoom=closest)
+    if basemap:
+        folium.TileLayer(basemap, attr=popup_text("Base map of the agency"), max_zoom=20).add_to(chart)
+    options = {"paddingTopLeft": before, "paddingBottomRight": after, "maxZoom": closest}
+    return chart, {"bounds": corners, "options": options}
 
 
 def _legend_title(measure: Measure | None, statuses: bool) -> str:
