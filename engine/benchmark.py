@@ -13,7 +13,7 @@ import numpy.typing as npt
 from engine.errors import EngineError
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.metrics import DEFAULT_THRESHOLDS, Counts, sweep_thresholds
-from engine.scale import SAMPLE_IMAGES, estimate_working_scale, spread_sample
+from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 
@@ -145,7 +145,7 @@ def evaluate_folder(
     threshold = card.threshold if settings.threshold is None else settings.threshold
     scale = card.working_scale if settings.working_scale is None else settings.working_scale
     if scale is None:
-        sample = [read_pair(pair)[0] for pair in spread_sample(pairs, SAMPLE_IMAGES)]
+        sample = [sample_middle(read_pair(pair)[0]) for pair in spread_sample(pairs, SAMPLE_IMAGES)]
         scale = estimate_working_scale(model, sample, settings).scale
     settings = replace(settings, threshold=threshold, working_scale=scale)
     thresholds = sorted({*DEFAULT_THRESHOLDS, threshold})

@@ -56,6 +56,13 @@ def spread_sample(items: Sequence[Item], count: int) -> list[Item]:
     return [items[round(i * (len(items) - 1) / (count - 1))] for i in range(count)]
 
 
+def sample_middle(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """The middle (at most 2560 x 2560) of an image (H, W, 3): a dozen large photos would fill the memory."""
+    side = round(SAMPLE_TILE_PX / min(SCALES))
+    top, left = (max(0, size - side) // 2 for size in image.shape[:2])
+    return image[top : top + side, left : left + side].copy()
+
+
 def certainty(probability: npt.NDArray[np.float32]) -> tuple[int, int]:
     """Numbers of sure and of suspected pixels; their ratio is the certainty."""
     return int((probability > SURE).sum()), int((probability > SUSPECTED).sum())

@@ -118,7 +118,7 @@ def _settled(
 
 
 def _sample_images(job: RunningJob, survey_id: int, storage: Storage) -> list[npt.NDArray[np.uint8]]:
-    from engine.scale import SAMPLE_IMAGES, spread_sample
+    from engine.scale import SAMPLE_IMAGES, sample_middle, spread_sample
 
     with reading() as session:
         hashes = [content_hash for _, content_hash, _ in queries.survey_images(session, survey_id)]
@@ -126,7 +126,7 @@ def _sample_images(job: RunningJob, survey_id: int, storage: Storage) -> list[np
     for content_hash in spread_sample(hashes, SAMPLE_IMAGES):
         job.beat()
         try:
-            images.append(load_image(storage.read(content_hash)))
+            images.append(sample_middle(load_image(storage.read(content_hash))))
         except (InvalidImageError, FileNotFoundError):
             continue  # it fails by itself, with its reason, when its turn comes
     return images
@@ -199,6 +199,7 @@ def _analyse_image(
         return {**row, "error": missing}, []
     except InvalidImageError as problem:
         return {**row, "error": str(problem)}, []
+    del image  # measuring a large photo needs the room
     mask = probability >= analysis.threshold
     job.beat()
     measured = measure_cracks(mask, probability, gsd_mm_per_px=analysis.gsd_mm_per_px)

@@ -110,6 +110,7 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
             continue
         stem = _free_stem(Path(file.name).stem, results)
         probability = predict_probability_map(model, image, settings)
+        del image  # measuring a large photo needs the room
         mask = probability >= card.threshold
         cv2.imwrite(str(out / f"{stem}_mask.png"), mask.astype(np.uint8) * 255)
         cv2.imwrite(str(out / f"{stem}_probability.png"), (probability * 255).round().astype(np.uint8))
@@ -133,14 +134,14 @@ def _with_scale(
     """The settings with a working scale, chosen on a sample of the photos where none is given."""
     from engine.errors import InvalidImageError
     from engine.images import load_image
-    from engine.scale import SAMPLE_IMAGES, estimate_working_scale, spread_sample
+    from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
 
     if settings.working_scale is not None:
         return settings
     sample = []
     for file in spread_sample(files, SAMPLE_IMAGES):
         with suppress(InvalidImageError):  # refused in its turn
-            sample.append(load_image(file.read()))
+            sample.append(sample_middle(load_image(file.read())))
     if not sample:
         return settings
     return replace(settings, working_scale=estimate_working_scale(model, sample, settings).scale)

@@ -8,6 +8,7 @@ from torch import Tensor
 from engine.errors import EngineError
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.models.attention_resunet import AttentionResUNet
+from engine.scale import sample_middle
 
 SETTINGS = InferenceSettings(tile_px=256, overlap_px=32, device="cpu", bf16=False)
 
@@ -52,3 +53,13 @@ def test_other_faults_are_not_taken_for_it() -> None:
 
     with pytest.raises(RuntimeError, match="shape mismatch"):
         predict_probability_map(Broken(), photo(), SETTINGS)
+
+
+def test_a_large_photo_gives_its_middle_to_the_sample_and_a_small_one_all() -> None:
+    large = np.zeros((4912, 7360, 3), np.uint8)
+    large[2456, 3680] = 255
+    middle = sample_middle(large)
+    assert middle.shape == (2560, 2560, 3)
+    assert middle[1280, 1280].tolist() == [255, 255, 255]
+    assert middle.base is None, "a view would keep the whole photo in memory"
+    assert np.array_equal(sample_middle(photo()), photo())
