@@ -47,6 +47,7 @@ def make_sample(job: RunningJob) -> None:
         save_items(job, survey, place(items, sections), also=queue_analysis)
         for analysis_id in analyses:
             queue.send(analysis_id, JobKind.ANALYSE_SURVEY)
+    job.save(lambda _session: None, last=True, message="The sample network and its surveys are made")
 
 
 def _network(job: RunningJob) -> int:
