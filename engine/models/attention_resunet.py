@@ -23,11 +23,14 @@ class AttentionResUNet(CrackModel):
     Args:
         filters: channels of the levels, finest first.
         in_channels: channels of the image.
+        classes: K.
     """
 
-    def __init__(self, filters: tuple[int, ...] = (16, 32, 64, 128), in_channels: int = 3) -> None:
+    def __init__(
+        self, filters: tuple[int, ...] = (16, 32, 64, 128), in_channels: int = 3, classes: int = 1
+    ) -> None:
         filters = tuple(filters)
-        super().__init__(filters=filters, in_channels=in_channels)
+        super().__init__(classes, filters=filters, in_channels=in_channels)
         self.stride_px = 2 ** (len(filters) - 1)
         shallow = filters[:-1]
         self.encoders = nn.ModuleList(
@@ -40,12 +43,17 @@ class AttentionResUNet(CrackModel):
         self.gates = nn.ModuleList(AttentionGate(here) for here in shallow)
         self.decoders = nn.ModuleList(ResidualBlock(2 * here, here) for here in shallow)
         self.sides = nn.ModuleList(nn.Conv2d(here, 2, 1) for here in shallow)
-        self.fuse = nn.Conv2d(2 * len(shallow), 1, 1)
-        if self.fuse.bias is not None:
+        self.fuse = nn.Conv2d(2 * len(shallow), classes, 1)
+        if classes == 1 and self.fuse.bias is not None:
             nn.init.constant_(self.fuse.bias, -2.0)  # cracks are rare: start from "no crack"
 
+    @property
+    def last_features(self) -> nn.Module:
+        """The finest decoder's (B, filters[0], H, W)."""
+        return self.decoders[0]
+
     def forward_padded(self, image: Tensor) -> Tensor:
-        """(B, 3, H, W) with sides divisible by `stride_px` -> (B, 1, H, W)."""
+        """(B, 3, H, W) with sides divisible by `stride_px` -> (B, K, H, W)."""
         size = image.shape[-2:]
         shortcuts = []
         x = image
