@@ -1,120 +1,39 @@
-"""Train a crack network without human labels: `python -m engine.train --out base.safetensors`.
+"""The one training loop: whatever the samples, the model and the objective are, they are trained here."""
 
-The anchor is cracks drawn on procedural pavement and, where given, on unlabelled road photos.
-"""
-
-import argparse
-import copy
 import ctypes
-import logging
-import shlex
+import itertools
+import math
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
-import numpy as np
-import torch
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Sampler
 
-from engine.checkpoints import CheckpointCard, load_checkpoint, save_checkpoint
 from engine.errors import SettingsError
-from engine.inference import InferenceSettings, predict_probability_map
-from engine.losses import cross_entropy_and_dice
-from engine.metrics import Counts, count_pixels
-from engine.models import CrackModel, create_model, list_models
-from engine.training_data import Background, PatchRecipe, road_backgrounds, training_patch
+from engine.models.base import CrackModel
+from engine.objectives import Objective
+from engine.train_settings import TrainResult, TrainSettings
+from engine.training_log import TrainingLog
+from engine.training_run import Sample, Samples, TrainingRun
 
-log = logging.getLogger("engine.train")
+__all__ = ["Samples", "TrainResult", "TrainSettings", "keep_freed_memory", "train"]
 
+SAVE_MINUTES = 5.0
 
-@dataclass(frozen=True)
-class TrainSettings:
-    """How to train.
-
-    Attributes:
-        model: name of the network.
-        steps: optimiser steps in all.
-        batch: patches a step.
-        learning_rate: peak of the one-cycle schedule (10 % warm-up, cosine to 1 % of it).
-        weight_decay: AdamW's.
-        ema: decay of the running mean of the weights, which is what is kept.
-        seed: of weights and patches.
-        save_every: steps between saves of the state and of the checkpoint.
-        workers: processes that draw patches.
-        bf16: bfloat16 autocast.
-    """
-
-    model: str = "attention_resunet"
-    steps: int = 6000
-    batch: int = 8
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-4
-    ema: float = 0.998
-    seed: int = 0
-    save_every: int = 500
-    workers: int = 1
-    bf16: bool = True
+OnStep = Callable[[int, int | None, float, float], None]
+"""Called with steps done, steps in all (None where minutes limit), the loss, and wall minutes left."""
 
 
-class DrawnPatches(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Patch number i of a seed is always the same, whatever process draws it."""
+class _Onward(Sampler[int]):
+    """first, first + 1, ... without end."""
 
-    def __init__(
-        self, backgrounds: Sequence[Background], recipe: PatchRecipe, seed: int, first: int, count: int
-    ) -> None:
-        self.backgrounds, self.recipe = backgrounds, recipe
-        self.seed, self.first, self.count = seed, first, count
+    def __init__(self, first: int) -> None:
+        self.first = first
 
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
-        if not 0 <= index < self.count:
-            raise IndexError(index)
-        rng = np.random.default_rng([self.seed, self.first + index])
-        image, truth, counts = training_patch(rng, self.backgrounds, self.recipe)
-        tensor = torch.from_numpy(image).permute(2, 0, 1).float() / 255
-        return tensor, torch.from_numpy(truth)[None].float(), torch.from_numpy(counts)[None].float()
-
-
-def _learning_rate(step: int, settings: TrainSettings) -> float:
-    """One cycle: linear warm-up over the first tenth, then a cosine down to 1 %."""
-    warm = max(1, settings.steps // 10)
-    if step < warm:
-        return settings.learning_rate * (step + 1) / warm
-    along = (step - warm) / max(1, settings.steps - warm)
-    return settings.learning_rate * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * along))))
-
-
-@torch.no_grad()
-def update_mean(mean: CrackModel, model: CrackModel, decay: float) -> None:
-    """Move the running mean of weights and statistics towards the model's."""
-    current = model.state_dict()
-    for name, value in mean.state_dict().items():
-        if value.is_floating_point():
-            value.lerp_(current[name], 1 - decay)
-        else:
-            value.copy_(current[name])
-
-
-def _restore(state: Path, model: CrackModel, mean: CrackModel, optimiser: torch.optim.Optimizer) -> int:
-    """Continue from a state file; the step to go on with."""
-    try:
-        saved: dict[str, Any] = torch.load(state, weights_only=True)
-        model.load_state_dict(saved["model"])
-        mean.load_state_dict(saved["mean"])
-        optimiser.load_state_dict(saved["optimiser"])
-        return int(saved["step"])
-    except (KeyError, RuntimeError, ValueError, EOFError) as error:
-        raise SettingsError(
-            f"{state} cannot be continued from: {error}.", "Remove it to start anew."
-        ) from error
+    def __iter__(self) -> Iterator[int]:
+        return itertools.count(self.first)
 
 
 def keep_freed_memory() -> None:
@@ -128,203 +47,142 @@ def keep_freed_memory() -> None:
         libc.mallopt(top_pad, 64 * 2**20)
 
 
-def score_on_drawn_cracks(
-    model: CrackModel,
-    backgrounds: Sequence[Background],
-    recipe: PatchRecipe,
-    seed: int,
-    threshold: float,
-    count: int = 64,
-) -> dict[str, float]:
-    """Scores on drawn cracks that training never saw; no label is used.
-
-    Args:
-        model: trained.
-        backgrounds: photos to draw on; may be empty.
-        recipe: how patches are made.
-        seed: of the patches; they differ from those of training with the same seed.
-        threshold: probability from which a pixel is a crack.
-        count: patches.
-
-    Returns:
-        precision, recall, f1, tolerant_f1 (2 px), pooled over the patches.
-    """
-    settings = InferenceSettings(working_scale=1.0, device="cpu")
-    pooled = Counts()
-    for number in range(count):
-        rng = np.random.default_rng([seed, 2**40 + number])
-        image, truth, known = training_patch(rng, backgrounds, recipe)
-        predicted = (predict_probability_map(model, image, settings) >= threshold) & known
-        pooled += count_pixels(predicted, truth)
-    names = ("precision", "recall", "f1", "tolerant_f1")
-    return {name: round(float(getattr(pooled, name)), 4) for name in names}
+def _limits(settings: TrainSettings, steps_per_epoch: int) -> dict[str, float]:
+    limits = {
+        "steps": settings.steps,
+        "epochs": settings.epochs and settings.epochs * steps_per_epoch,
+        "cpu_minutes": settings.cpu_minutes,
+    }
+    given = {name: float(value) for name, value in limits.items() if value is not None}
+    if not given:
+        raise SettingsError("This training would never end.", "Give steps, epochs or cpu_minutes.")
+    return given
 
 
-def train(
-    settings: TrainSettings,
-    backgrounds: Sequence[Background],
-    recipe: PatchRecipe,
-    *,
-    state: Path | None = None,
-    start_from: CrackModel | None = None,
-    on_save: Callable[[CrackModel, int], None] | None = None,
-    on_step: Callable[[int, int, float], None] | None = None,
-) -> CrackModel:
-    """Train on drawn cracks.
-
-    Args:
-        settings: how.
-        backgrounds: unlabelled photos; may be empty.
-        recipe: how patches are made.
-        state: file to resume from and to keep up to date; none is kept when None.
-        start_from: weights to start with; fresh ones when None.
-        on_save: called with the mean model and the steps done, every `save_every` steps and at the end.
-        on_step: called with steps done, steps in all and the loss; may raise to stop.
-
-    Returns:
-        The running mean of the weights, in evaluation mode.
-    """
-    torch.manual_seed(settings.seed)
-    model = create_model(settings.model)
-    if start_from is not None:
-        model.load_state_dict(start_from.state_dict())
-    model = model.to(memory_format=torch.channels_last)
-    mean = copy.deepcopy(model).eval()
-    optimiser = torch.optim.AdamW(
-        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay
-    )
-    first = _restore(state, model, mean, optimiser) if state is not None and state.is_file() else 0
-    patches = DrawnPatches(
-        backgrounds,
-        recipe,
-        settings.seed,
-        first * settings.batch,
-        max(0, settings.steps - first) * settings.batch,
-    )
-    model.train()
+def _loader(samples: Samples, settings: TrainSettings, first_step: int) -> DataLoader[Sample]:
     if settings.workers:
         # a pool of OpenCV threads does not outlive the fork: workers that inherit one hang
         cv2.setNumThreads(1)
-    loader = DataLoader(patches, settings.batch, num_workers=settings.workers)
-    for step, (image, truth, counts) in enumerate(loader, start=first):
-        for group in optimiser.param_groups:
-            group["lr"] = _learning_rate(step, settings)
-        with torch.autocast("cpu", torch.bfloat16, enabled=settings.bf16):
-            logits = model(image.contiguous(memory_format=torch.channels_last))
-        loss = cross_entropy_and_dice(logits.float(), truth, counts)
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimiser.step()
-        update_mean(mean, model, min(settings.ema, (step + 1) / (step + 10)))
-        done = step + 1
+    onward = _Onward(first_step * settings.batch)
+    return DataLoader(samples, settings.batch, sampler=onward, num_workers=settings.workers)
+
+
+class _Pace:
+    """How far a training is, by whichever limit comes first."""
+
+    def __init__(self, run: TrainingRun, limits: dict[str, float]) -> None:
+        self.run, self.limits = run, limits
+        self.first, self.started = self.progress, time.monotonic()
+        counted = [limit for name, limit in limits.items() if name != "cpu_minutes"]
+        self.total = None if "cpu_minutes" in limits else int(min(counted))
+
+    def _shares(self) -> dict[str, float]:
+        done = {"steps": self.run.step, "epochs": self.run.step, "cpu_minutes": self.run.minutes}
+        return {name: done[name] / limit for name, limit in self.limits.items()}
+
+    @property
+    def progress(self) -> float:
+        """Share done, in [0, 1]."""
+        return min(1.0, max(self._shares().values()))
+
+    @property
+    def reached(self) -> str:
+        """Why training stops now; empty while it goes on."""
+        name, share = max(self._shares().items(), key=lambda item: item[1])
+        if share >= 1:
+            return name
+        patience = self.run.settings.early_stopping
+        return "early_stopping" if patience is not None and self.run.stale_epochs >= patience else ""
+
+    @property
+    def minutes_left(self) -> float:
+        """Wall minutes left at the pace so far; infinite while unknown."""
+        done = self.progress - self.first
+        spent = (time.monotonic() - self.started) / 60
+        return spent * (1 - self.progress) / done if done > 0 else math.inf
+
+
+def train(
+    model: CrackModel,
+    objective: Objective,
+    samples: Samples,
+    settings: TrainSettings,
+    *,
+    validation: Sequence[Sample] = (),
+    state: Path | None = None,
+    log_dir: Path | None = None,
+    on_step: OnStep | None = None,
+    on_save: Callable[[CrackModel, int], None] | None = None,
+) -> TrainResult:
+    """Train a model.
+
+    On a CPU the same settings give the same weights, interrupted or not, unless minutes are what ends it.
+
+    Args:
+        model: its weights are changed.
+        objective: what to minimise; parameters of its own are trained beside and not kept.
+        samples: training crops; step s takes numbers s * batch ... (s + 1) * batch - 1.
+        settings: how; `model`, `objective` and the settings of the crops are the caller's business.
+        validation: samples whose loss is watched after every epoch; the training loss where there are none.
+        state: file to continue from if it is there, and to keep up to date.
+        log_dir: where log.csv is kept, and TensorBoard's files if that is installed.
+        on_step: see `OnStep`; may raise to stop.
+        on_save: called with the model as it would be kept and the steps done, whenever the state is saved.
+
+    Returns:
+        The model, with the running mean of the weights or those of the best epoch where the settings say so.
+
+    Raises:
+        SettingsError: no limit, a state file that does not fit, or no such device.
+        EngineError: a loss that is not finite.
+    """
+    steps_per_epoch = max(1, math.ceil(samples.per_epoch / settings.batch))
+    limits = _limits(settings, steps_per_epoch)
+    run = TrainingRun(model, objective, settings)
+    if state is not None and state.is_file():
+        run.restore(state)
+    pace = _Pace(run, limits)
+    log = TrainingLog(log_dir, run.step) if log_dir is not None else None
+
+    def save() -> None:
+        if state is not None:
+            run.save(state)
+        if on_save is not None:
+            with run.kept_weights() as kept:
+                on_save(kept, run.step)
+
+    run.model.train()
+    stopped, last_save = pace.reached, time.monotonic()
+    batches = iter(_loader(samples, settings, run.step))
+    while not stopped:
+        loss = run.train_step(run.batch(*next(batches)), pace.progress)
+        stopped = pace.reached
+        if run.step % steps_per_epoch == 0 or stopped:
+            run.end_epoch(math.ceil(run.step / steps_per_epoch), pace.progress, validation)
+            stopped = stopped or pace.reached
+            if log is not None:
+                log.write(run.history)
         if on_step is not None:
-            on_step(done, settings.steps, float(loss.detach()))
-        if done % settings.save_every == 0 or done == settings.steps:
-            if state is not None:
-                temporary = state.with_suffix(".tmp")
-                parts = {"model": model.state_dict(), "mean": mean.state_dict()}
-                torch.save({"step": done, "optimiser": optimiser.state_dict(), **parts}, temporary)
-                temporary.replace(state)
-            if on_save is not None:
-                on_save(mean, done)
-    return mean.eval()
-
-
-class ProgressLog:
-    """Says every few seconds how far training is and how long it will take."""
-
-    def __init__(self, every_s: float = 20.0) -> None:
-        self.every_s, self.started, self.last = every_s, time.monotonic(), time.monotonic()
-        self.first_step: int | None = None
-        self.losses: list[float] = []
-
-    def __call__(self, done: int, total: int, loss: float) -> None:
-        self.first_step = done - 1 if self.first_step is None else self.first_step
-        self.losses.append(loss)
-        now = time.monotonic()
-        if now - self.last < self.every_s and done < total:
-            return
-        rate = (now - self.started) / (done - self.first_step)
-        left_min = (total - done) * rate / 60
-        log.info(
-            "step %d/%d  loss %.4f  %.2f s/step  %.1f min left",
-            done, total, float(np.mean(self.losses)), rate, left_min,
-        )  # fmt: skip
-        self.last, self.losses = now, []
-
-
-DATA_PROCEDURAL = "Cracks drawn on procedurally made pavement; no human label."
-DATA_PHOTOS = (
-    "Cracks drawn on procedurally made pavement and on {count} unlabelled road photos; no human "
-    "label. Photos: DNIT highway imagery, Passos et al. 2020, (c) 2020 Bianka Passos, MIT licence "
-    "(github.com/biankatpas/Cracks-and-Potholes-in-Road-Images-Dataset)."
-)
-
-
-def _parser() -> argparse.ArgumentParser:
-    default = TrainSettings()
-    parser = argparse.ArgumentParser(prog="python -m engine.train", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint to write (.safetensors)")
-    parser.add_argument("--name", default="base", help="name in the checkpoint's card")
-    parser.add_argument("--photos", type=Path, help="folder of unlabelled forward-view road photos")
-    parser.add_argument("--state", type=Path, help="file to resume from and to keep up to date")
-    parser.add_argument("--model", choices=list_models(), default=default.model)
-    parser.add_argument("--steps", type=int, default=default.steps)
-    parser.add_argument("--batch", type=int, default=default.batch)
-    parser.add_argument("--patch-px", type=int, default=PatchRecipe().patch_px)
-    parser.add_argument("--learning-rate", type=float, default=default.learning_rate)
-    parser.add_argument("--seed", type=int, default=default.seed)
-    parser.add_argument("--save-every", type=int, default=default.save_every)
-    parser.add_argument("--workers", type=int, default=default.workers)
-    parser.add_argument("--threshold", type=float, default=0.5, help="written into the card")
-    parser.add_argument("--start-from", help="checkpoint to continue from, of the same model")
-    return parser
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Entry point of `python -m engine.train`; returns the exit status."""
-    raw = sys.argv[1:] if arguments is None else arguments
-    options = _parser().parse_args(raw)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    settings = TrainSettings(
-        model=options.model, steps=options.steps, batch=options.batch, learning_rate=options.learning_rate,
-        seed=options.seed, save_every=options.save_every, workers=options.workers,
-    )  # fmt: skip
-    files = sorted(options.photos.glob("*.jpg")) if options.photos else []
-    if options.photos and not files:
-        raise SettingsError(f"There are no .jpg files in {options.photos}.", "Check --photos.")
-    keep_freed_memory()
-    backgrounds = road_backgrounds(files)
-    recipe = PatchRecipe(patch_px=options.patch_px)
-    command = "python -m engine.train " + " ".join(shlex.quote(Path(a).name if "/" in a else a) for a in raw)
-    start = None
-    if options.start_from:
-        start, card = load_checkpoint(options.start_from)
-        command = f"{card.command} && {command}"
-
-    def save(model: CrackModel, step: int) -> None:
-        scores = score_on_drawn_cracks(model, backgrounds, recipe, settings.seed, options.threshold)
-        card = CheckpointCard(
-            name=options.name, model=settings.model, options=dict(model.options), threshold=options.threshold,
-            seed=settings.seed, command=command, origin="base",
-            data=DATA_PHOTOS.format(count=len(files)) if files else DATA_PROCEDURAL,
-            scores={"drawn cracks": scores}, created=datetime.now(UTC).isoformat(timespec="seconds"),
-        )  # fmt: skip
-        save_checkpoint(options.out, model, card)
-        log.info("step %d: wrote %s, drawn cracks %s", step, options.out, scores)
-
-    train(
-        settings,
-        backgrounds,
-        recipe,
-        state=options.state,
-        start_from=start,
-        on_save=save,
-        on_step=ProgressLog(),
+            on_step(run.step, pace.total, loss, 0.0 if stopped else pace.minutes_left)
+        late = time.monotonic() - last_save > SAVE_MINUTES * 60
+        if stopped or late or run.step % settings.save_every == 0:
+            save()
+            last_save = time.monotonic()
+    if log is not None:
+        log.close()
+    return TrainResult(
+        model=run.finish(),
+        threshold=0.5,
+        steps=run.step,
+        epochs=math.ceil(run.step / steps_per_epoch),
+        cpu_minutes=run.minutes,
+        wall_minutes=run.wall_minutes,
+        history=tuple(run.history),
+        stopped_because=stopped,
     )
-    return 0
 
 
-if __name__ == "__main__":
+if __name__ == "__main__":  # the command of the shipped checkpoint's card
+    from engine.train_base import main
+
     sys.exit(main())
