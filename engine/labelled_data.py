@@ -12,8 +12,8 @@ import numpy.typing as npt
 import torch
 
 from engine.augmentation import AUGMENTATIONS, crop_at, draw_warp, recoloured
-from engine.benchmark import LabelledImage, read_pair
 from engine.checkpoints import CheckpointCard, save_checkpoint
+from engine.datasets import LabelledImage, read_pair
 from engine.errors import SettingsError
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.models import CrackModel, create_model
@@ -23,6 +23,8 @@ from engine.train import OnStep, keep_freed_memory, train
 from engine.train_settings import TrainResult, TrainSettings
 from engine.training_run import Sample, Samples
 
+UNKNOWN = 255
+"""In masks of class numbers: a pixel that counts for nothing."""
 CACHE_BYTES = 2**31
 CRACK_FREE_TRIES = 50
 VALIDATION_PX = 512
@@ -33,11 +35,11 @@ Labelled = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
 def read_labelled(pair: LabelledImage, classes: int = 1, scale: float = 1.0) -> Labelled:
-    """Image uint8 (H, W, 3) and class numbers uint8 (H, W), resized.
+    """Image uint8 (H, W, 3) and class numbers uint8 (H, W), resized; `UNKNOWN` outside the field of view.
 
     Args:
         pair: where they are.
-        classes: up to 2, the mask says crack (1) or not (0); above, its values are the class numbers.
+        classes: up to 2, the mask says crack (1) or not (0); above, its grey values are the class numbers.
         scale: factor to resize both by.
 
     Raises:
@@ -46,17 +48,21 @@ def read_labelled(pair: LabelledImage, classes: int = 1, scale: float = 1.0) -> 
     image, crack = read_pair(pair)
     mask = crack.astype(np.uint8)
     if classes > 2:
-        raw = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION)
-        mask = np.asarray(raw, np.uint8)
-    if scale == 1.0:
-        return image, mask
-    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    image = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
-    if classes > 2:
-        return image, np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    share = cv2.resize(mask.astype(np.float32), size, interpolation=method)
-    return image, np.asarray(share >= 0.5, np.uint8)
+        mask = np.asarray(cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION))
+    view = read_field_of_view(pair)
+    if scale != 1.0:
+        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
+        if classes > 2:
+            mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+        else:
+            mask = np.asarray(cv2.resize(mask * np.float32(1), size, interpolation=method) >= 0.5, np.uint8)
+        if view is not None:
+            view = cv2.resize(view.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+    if view is not None:
+        mask[~view] = UNKNOWN
+    return image, mask
 
 
 def allot_crops(crack_pixels: Sequence[int], total: int) -> npt.NDArray[np.int64]:
@@ -142,7 +148,8 @@ class LabelledCrops(Samples):
         return found
 
     def _find_crack_pixels(self, number: int) -> npt.NDArray[np.intp]:
-        return np.flatnonzero(self._labelled(number)[1])
+        mask = self._labelled(number)[1]
+        return np.flatnonzero((mask > 0) & (mask != UNKNOWN))
 
     def _corner(self, rng: np.random.Generator, number: int) -> tuple[int, int]:
         """Top and left of a crop in its image; below zero where the image is smaller than the crop."""
@@ -160,7 +167,7 @@ class LabelledCrops(Samples):
             corners = [anywhere()]
             for _ in range(CRACK_FREE_TRIES):
                 top, left = corners[-1]
-                if not mask[max(0, top) : top + side, max(0, left) : left + side].any():
+                if not (mask[max(0, top) : top + side, max(0, left) : left + side] % UNKNOWN).any():
                     break
                 corners.append(anywhere())
             return corners[-1]
@@ -176,9 +183,9 @@ class LabelledCrops(Samples):
 
 
 def as_sample(image: npt.NDArray[np.float32], mask: npt.NDArray[np.uint8]) -> Sample:
-    """Tensors of an image (H, W, 3) in [0, 1] and its class numbers (H, W); every pixel counts."""
-    truth = torch.from_numpy(mask)[None].float()
-    return torch.from_numpy(image).permute(2, 0, 1), truth, torch.ones_like(truth)
+    """Tensors of an image (H, W, 3) in [0, 1] and its class numbers (H, W); `UNKNOWN` does not count."""
+    known = torch.from_numpy(mask != UNKNOWN)[None].float()
+    return torch.from_numpy(image).permute(2, 0, 1), torch.from_numpy(mask)[None].float() * known, known
 
 
 class WholeImages(Sequence[Sample]):
@@ -211,7 +218,10 @@ def best_threshold(model: CrackModel, pairs: Sequence[LabelledImage], settings: 
     hits, predicted, cracks = np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS)), 0
     for pair in pairs:
         image, truth = read_pair(pair)
+        view = read_field_of_view(pair)
         probability = predict_probability_map(model, image, inference)
+        if view is not None:
+            probability, truth = probability[view], truth[view]
         # how many pixels reach each threshold, from one pass
         for sums, pixels in ((hits, probability[truth]), (predicted, probability.ravel())):
             reached = np.searchsorted(THRESHOLDS.astype(np.float32), pixels, side="right")

@@ -155,7 +155,9 @@ def _free_stem(stem: str, taken: Any) -> str:
     return free
 
 
-def evaluate_folder(data_dir: Path, checkpoint: str, tolerance_px: float) -> dict[str, Any]:
+def evaluate_folder(
+    data_dir: Path, checkpoint: str, tolerance_px: float, layout: str | None = None, split: str = "all"
+) -> dict[str, Any]:
     """Score against labelled masks and show the table."""
     from app.cli.checkpoints import checkpoint_path
     from db.settings import get_settings
@@ -164,7 +166,12 @@ def evaluate_folder(data_dir: Path, checkpoint: str, tolerance_px: float) -> dic
 
     settings = InferenceSettings(device=get_settings().device)
     scores: dict[str, Any] = evaluate(
-        data_dir, checkpoint_path(checkpoint), tolerance_px=tolerance_px, settings=settings
+        data_dir,
+        checkpoint_path(checkpoint),
+        tolerance_px=tolerance_px,
+        layout=layout,
+        split=split,
+        settings=settings,
     )
     scores["checkpoint"] = checkpoint
     say_table(

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.benchmark import evaluate_folder, find_pairs, read_pair
+from engine.benchmark import evaluate_folder
 from engine.candidates import connected_lines, ridge_response
+from engine.datasets import find_pairs, read_pair
 from engine.metrics import Counts, count_pixels
 
 TOLERANCE_PX = 2.0

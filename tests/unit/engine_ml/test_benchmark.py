@@ -2,7 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.benchmark import evaluate_folder, find_pairs, read_pair
+from engine.benchmark import evaluate_folder
+from engine.datasets import find_pairs, read_pair
 from engine.errors import EngineError
 from engine.inference import InferenceSettings
 from engine.pavement import procedural_pavement
