@@ -13,7 +13,7 @@ import torch
 
 from engine.augmentation import AUGMENTATIONS, crop_at, draw_warp, recoloured
 from engine.checkpoints import CheckpointCard, save_checkpoint
-from engine.datasets import LabelledImage, read_pair
+from engine.datasets import LabelledImage, read_field_of_view, read_pair
 from engine.errors import SettingsError
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.models import CrackModel, create_model
