@@ -9,13 +9,14 @@ from engine.labelled_images import (
     IMAGE_SUFFIXES,
     LabelledImage,
     find_pairs,
+    read_class_numbers,
     read_field_of_view,
     read_pair,
 )
 
 __all__ = [
     "IMAGE_SUFFIXES", "LAYOUTS", "SPLITS", "DataSet", "LabelledImage", "Layout", "find_pairs",
-    "open_data_set", "read_field_of_view", "read_pair",
+    "open_data_set", "read_class_numbers", "read_field_of_view", "read_pair",
 ]  # fmt: skip
 
 SPLITS = ("train", "validation", "test", "all")

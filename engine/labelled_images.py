@@ -200,6 +200,15 @@ def read_pair(pair: LabelledImage) -> tuple[npt.NDArray[np.uint8], Mask]:
     return image, mask
 
 
+def read_class_numbers(pair: LabelledImage) -> npt.NDArray[np.integer[Any]]:
+    """The mask's values as they stand, integers (H, W): the classes of a mask that has several.
+
+    Raises:
+        EngineError: a file that cannot be decoded.
+    """
+    return _matlab_label(pair.mask) if pair.mask.suffix.lower() == ".mat" else _grey(pair.mask)
+
+
 def read_field_of_view(pair: LabelledImage) -> Mask | None:
     """Pixels that the photo shows, bool (H, W); None where that is all of them.
 

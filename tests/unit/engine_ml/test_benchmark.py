@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from engine.benchmark import evaluate_folder
-from engine.datasets import find_pairs, read_pair
+from engine.benchmark import evaluate_folder, sweep_pairs
+from engine.datasets import LabelledImage, find_pairs, read_pair
 from engine.errors import EngineError
 from engine.inference import InferenceSettings
 from engine.pavement import procedural_pavement
@@ -51,6 +51,31 @@ def test_names_choose_images(folder):
         folder, names=["road1"], settings=settings, on_image=lambda done, total: seen.append((done, total))
     )
     assert found["images"] == 1 and seen == [(1, 1)] and found["threshold"] == 0.5
+
+
+def test_a_split_and_a_layout_choose_images(folder):
+    settings = InferenceSettings(working_scale=1.0, threshold=0.5, device="cpu")
+    (folder / "train.txt").write_text("road0")
+    (folder / "test.txt").write_text("road1")
+    assert evaluate_folder(folder, split="test", settings=settings)["images"] == 1
+    assert evaluate_folder(folder, layout="folder", settings=settings)["images"] == 2
+    with pytest.raises(EngineError, match="no images for validation"):
+        evaluate_folder(folder, split="validation", settings=settings)
+    with pytest.raises(EngineError, match="not laid out as DRIVE"):
+        evaluate_folder(folder, layout="drive", settings=settings)
+
+
+def test_pixels_outside_the_field_of_view_count_for_nothing(folder):
+    pair = find_pairs(folder, ["road1"])[0]
+    view = folder / "view.png"
+    left = np.zeros((160, 160), np.uint8)
+    left[:, :80] = 255
+    cv2.imwrite(str(view), left)
+    pair = LabelledImage(pair.image, pair.mask, None, view)
+    truth = read_pair(pair)[1]
+    (counts,) = sweep_pairs([pair], lambda image: np.ones(image.shape[:2], np.float32), [0.5])
+    assert (counts.predicted, counts.pixels) == (160 * 80, 160 * 80)
+    assert counts.truth == truth[:, :80].sum() < truth.sum()
 
 
 def test_what_is_wrong_is_named(folder):
