@@ -43,5 +43,9 @@ class SettingsError(EngineError):
     """A setting or argument outside what makes sense."""
 
 
+class MissingLibraryError(EngineError):
+    """A library of an optional extra that is not installed."""
+
+
 class CancelledError(Exception):
     """Raised inside long work when its cancellation was asked for."""

@@ -1,14 +1,31 @@
 """The networks, by name."""
 
+import inspect
+from collections.abc import Callable
 from typing import Any
 
-from engine.errors import SettingsError
+import torch
+
+from engine.errors import MissingLibraryError, SettingsError
 from engine.models.attention_resunet import AttentionResUNet
 from engine.models.base import CrackModel
+from engine.models.baselines import PEERS
+from engine.models.context_cracknet import ContextCrackNet
+from engine.models.crack_segmenter import CrackSegmenter
+from engine.models.crackformer import CrackFormer
+from engine.models.jtfn import JTFN
 
-MODELS: dict[str, type[CrackModel]] = {
+MODELS: dict[str, Callable[..., CrackModel]] = {
     "attention_resunet": AttentionResUNet,
+    "context_cracknet": ContextCrackNet,
+    "crack_segmenter": CrackSegmenter,
+    "crackformer": CrackFormer,
+    "jtfn": JTFN,
+    **PEERS,
 }
+
+# The paper that a network is; all others are peers, which the papers compare with.
+SEEDS = {"attention_resunet": "003", "context_cracknet": "001", "crack_segmenter": "000"}
 
 
 def list_models() -> list[str]:
@@ -38,4 +55,43 @@ def create_model(name: str, **options: Any) -> CrackModel:
         ) from error
 
 
-__all__ = ["MODELS", "CrackModel", "create_model", "list_models"]
+def describe_models() -> list[dict[str, Any]]:
+    """What there is to choose from, sorted by name; takes seconds, and trains and downloads nothing.
+
+    Returns:
+        Per network: `name`; `seed`, the number of its paper ("000" ...) or "peer"; `parameters_m`, millions;
+        `gflops_448`, see `engine.complexity.count_gflops`; `options`, name -> default. `parameters_m` and
+        `gflops_448` are None where a library that the network needs is not installed.
+    """
+    from engine.complexity import count_gflops
+
+    described = []
+    for name in list_models():
+        signature = inspect.signature(MODELS[name])
+        values: dict[str, Any] = {
+            "name": name,
+            "seed": SEEDS.get(name, "peer"),
+            "parameters_m": None,
+            "gflops_448": None,
+            "options": {option: parameter.default for option, parameter in signature.parameters.items()},
+        }
+        try:
+            model = _make_for_counting(name)
+        except MissingLibraryError:
+            pass
+        else:
+            values["parameters_m"] = model.parameter_count / 1e6
+            values["gflops_448"] = count_gflops(model)
+        described.append(values)
+    return described
+
+
+def _make_for_counting(name: str) -> CrackModel:
+    try:
+        with torch.device("meta"):  # shapes without numbers: nothing is drawn, nothing stored
+            return create_model(name)
+    except (RuntimeError, SettingsError):  # a constructor that reads its own numbers
+        return create_model(name)
+
+
+__all__ = ["MODELS", "SEEDS", "CrackModel", "create_model", "describe_models", "list_models"]

@@ -1,7 +1,7 @@
 """What every crack network promises."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -22,9 +22,11 @@ class CrackModel(nn.Module, ABC):
         options: keyword arguments the model was made with.
         classes: K.
         stride_px: sides of what `forward_padded` receives are multiples of it.
+        least_px: and at least this long, for networks that pool; a multiple of `stride_px`, or 1.
     """
 
     stride_px: int = 1
+    least_px: int = 1
 
     def __init__(self, classes: int = 1, **options: Any) -> None:
         super().__init__()
@@ -52,9 +54,12 @@ class CrackModel(nn.Module, ABC):
         return logits[..., :height, :width]
 
     def prepare(self, image: Tensor) -> Tensor:
-        """Normalised, and padded right and below to multiples of `stride_px`."""
+        """Normalised, and padded right and below to multiples of `stride_px`, at least `least_px`."""
         height, width = image.shape[-2:]
-        down, right = -height % self.stride_px, -width % self.stride_px
+        # sym_max and not max: an exported network must not be tied to the size it was traced with
+        down, right = (
+            cast(int, torch.sym_max(-side % self.stride_px, self.least_px - side)) for side in (height, width)
+        )
         if down or right:
             # reflection needs a side longer than the padding; tiny images repeat their edge
             mode = "reflect" if down < height and right < width else "replicate"
