@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -151,6 +153,21 @@ def test_tolerant_measures_agree_with_comparing_every_pair(pair, tolerance_px):
     counts = count_pixels(predicted, truth, tolerance_px)
     assert counts.tolerant_precision == pytest.approx(naive_tolerant(predicted, truth, tolerance_px))
     assert counts.tolerant_recall == pytest.approx(naive_tolerant(truth, predicted, tolerance_px))
+
+
+@settings(max_examples=60, deadline=None)
+@given(masks, st.sampled_from([0.0, 1.0, 1.5, 2.0, 3.0]), st.integers(0, 2**32 - 1))
+def test_sweep_is_counting_at_each_threshold(pair, tolerance_px, seed):
+    counted, truth = pair
+    probability = np.random.default_rng(seed).random(truth.shape, np.float32)
+    thresholds = [0.0, 0.3, 0.7, 1.0]
+    found = sweep_thresholds(probability, truth, thresholds, tolerance_px)
+    assert found == [count_pixels(probability >= t, truth, tolerance_px) for t in thresholds]
+    for threshold, counts in zip(
+        thresholds, sweep_thresholds(probability, truth, thresholds, tolerance_px, counted), strict=True
+    ):
+        whole = count_pixels((probability >= threshold) & counted, truth & counted, tolerance_px)
+        assert counts == replace(whole, pixels=int(counted.sum()))
 
 
 def two_images():
