@@ -184,6 +184,14 @@ def _read_image(file: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
+def _require_size(file: Path, mask: Mask, image: npt.NDArray[np.uint8]) -> None:
+    if image.shape[:2] != mask.shape:
+        raise EngineError(
+            f"{file} is {mask.shape[1]}x{mask.shape[0]} px, its image {image.shape[1]}x{image.shape[0]} px.",
+            "Give the mask the size of its image.",
+        )
+
+
 def read_pair(pair: LabelledImage) -> tuple[npt.NDArray[np.uint8], Mask]:
     """RGB image uint8 (H, W, 3) and its mask bool (H, W), True on cracks; see `LabelledImage.crack_values`.
 
@@ -191,12 +199,7 @@ def read_pair(pair: LabelledImage) -> tuple[npt.NDArray[np.uint8], Mask]:
         EngineError: a file that cannot be decoded, or sizes that differ.
     """
     image, mask = _read_image(pair.image), _read_mask(pair.mask, pair.crack_values)
-    if image.shape[:2] != mask.shape:
-        raise EngineError(
-            f"{pair.mask} is {mask.shape[1]}x{mask.shape[0]} px, "
-            f"its image {image.shape[1]}x{image.shape[0]} px.",
-            "Give the mask the size of its image.",
-        )
+    _require_size(pair.mask, mask, image)
     return image, mask
 
 
@@ -213,6 +216,10 @@ def read_field_of_view(pair: LabelledImage) -> Mask | None:
     """Pixels that the photo shows, bool (H, W); None where that is all of them.
 
     Raises:
-        EngineError: a file that cannot be decoded.
+        EngineError: a file that cannot be decoded, or sizes that differ.
     """
-    return None if pair.field_of_view is None else _is_bright(_grey(pair.field_of_view))
+    if pair.field_of_view is None:
+        return None
+    inside = _is_bright(_grey(pair.field_of_view))
+    _require_size(pair.field_of_view, inside, _read_image(pair.image))
+    return inside

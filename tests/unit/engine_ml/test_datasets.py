@@ -223,6 +223,10 @@ def test_only_the_field_of_view_of_drive_counts(tmp_path):
     assert pair.image.name == "21_training.tif" and pair.mask.name == "21_manual1.gif"
     inside = read_field_of_view(pair)
     assert inside is not None and inside[:, :20].all() and not inside[:, 20:].any()
+    assert pair.field_of_view is not None
+    mask(pair.field_of_view, TRUTH[:10])
+    with pytest.raises(EngineError, match=r"21_training_mask\.gif is 32x10 px, its image 32x24"):
+        read_field_of_view(pair)
 
 
 def test_a_folder_has_no_field_of_view(tmp_path):
