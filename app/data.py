@@ -26,6 +26,8 @@ from db.models import (
     SurveyImage,
 )
 from db.session import reading
+from db.settings import get_settings
+from engine.benchmarking.results import PLAN_FILE, Benchmark, is_benchmark, read_benchmark
 from engine.vocabulary import ImageFlag, JobState
 
 # More rows than this help nobody on a page; the CSV download has them all.
@@ -352,3 +354,22 @@ def photo_bounds(survey_id: int, version: str) -> tuple[float, float, float, flo
     if west is None or south is None or east is None or north is None:
         return None
     return west, south, east, north
+
+
+def benchmark_folders() -> list[str]:
+    """Names of the installation's benchmarks, the one written last first."""
+    folder = get_settings().benchmarks_dir
+    found = [path for path in folder.iterdir() if is_benchmark(path)] if folder.is_dir() else []
+    return [path.name for path in sorted(found, key=lambda path: -(path / PLAN_FILE).stat().st_mtime)]
+
+
+def benchmark_version(name: str) -> str:
+    """Changes whenever a benchmark has written something that its page shows."""
+    files = sorted((get_settings().benchmarks_dir / name).rglob("*.json"))
+    return f"{len(files)}-{max(file.stat().st_mtime_ns for file in files)}"
+
+
+@st.cache_data(max_entries=8, show_spinner="Reading the benchmark ...")
+def benchmark(name: str, version: str) -> Benchmark:
+    """One of `benchmark_folders`, finished or not."""
+    return read_benchmark(get_settings().benchmarks_dir / name)

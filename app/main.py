@@ -25,6 +25,9 @@ PAGES = {
     ],
     "Set up": [
         st.Page("views/networks.py", title="Road networks", url_path="networks", icon=":material/route:"),
+        st.Page(
+            "views/benchmarks.py", title="Benchmarks", url_path="benchmarks", icon=":material/leaderboard:"
+        ),
         st.Page("views/jobs.py", title="Jobs", url_path="jobs", icon=":material/pending_actions:"),
         st.Page("views/guide.py", title="Help", url_path="help", icon=":material/help:"),
     ],

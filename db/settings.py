@@ -41,6 +41,11 @@ class Settings(BaseSettings):
         return not self.broker_url
 
     @property
+    def benchmarks_dir(self) -> Path:
+        """`pavescope benchmark` writes here by default; the page "Benchmarks" shows what is here."""
+        return self.root / "benchmarks"
+
+    @property
     def uploads_dir(self) -> Path:
         """Uploads wait here, in pieces, until an import takes them."""
         return self.root / "uploads"

@@ -1,0 +1,182 @@
+"""What a benchmark leaves behind: one JSON file a run, and reading them all again (torch-free).
+
+DIR/benchmark.json                        the plan
+DIR/runs/DATA/METHOD/SEED/result.json     one run, there only when it is finished
+DIR/runs/DATA/METHOD/SEED/error.json      why one could not be made
+DIR/runs/DATA/METHOD/SEED/predictions/    mask of every test image, 0 or 255
+DIR/complexity.json                       parameters, operations, time
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from engine.benchmarking.plan import Plan, Run, RunSettings
+from engine.errors import EngineError, SettingsError
+
+PLAN_FILE = "benchmark.json"
+RESULT_FILE = "result.json"
+ERROR_FILE = "error.json"
+COMPLEXITY_FILE = "complexity.json"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """A finished run.
+
+    Attributes:
+        data, method, seed: which; `seed` is None for a method that has none.
+        settings: those of the benchmark when it was made.
+        threshold: from which a pixel is a crack.
+        images: one mapping an image: `name`, `image` and `mask` (files), `prediction` (file below the run's
+            folder), pixel counts and measures.
+        pooled: measures of all test images together.
+        training: epochs, steps, minutes and why training stopped; empty for a method without training.
+        predict_s: mean seconds an image.
+    """
+
+    data: str
+    method: str
+    seed: int | None
+    settings: Mapping[str, Any]
+    threshold: float
+    images: list[dict[str, Any]]
+    pooled: dict[str, float | None]
+    training: dict[str, Any]
+    predict_s: float
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark's folder, read.
+
+    Attributes:
+        folder: where it is.
+        plan: as `write_plan` wrote it.
+        results: finished runs, in the plan's order of methods.
+        errors: title of a run -> why it could not be made.
+        complexity: text of a method -> parameters_m, gflops_448, ms_448, device.
+    """
+
+    folder: Path
+    plan: dict[str, Any]
+    results: list[RunResult]
+    errors: dict[str, str]
+    complexity: dict[str, dict[str, Any]]
+
+    @property
+    def against(self) -> str:
+        """The method that the others are tested against."""
+        return str(self.plan["against"] or self.plan["methods"][0])
+
+    @property
+    def complete(self) -> bool:
+        """Whether every planned run is finished."""
+        return len(self.results) == int(self.plan["runs"])
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Whole or not at all: a killed run leaves no half file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """Raises:
+    EngineError: a file that cannot be read or is no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise EngineError(f"{path} cannot be read: {error}.", "Remove it; its run is made again.") from error
+
+
+def run_folder(out: Path, run: Run) -> Path:
+    """Where a run's files are."""
+    return out / "runs" / run.place
+
+
+def write_plan(out: Path, plan: Plan) -> None:
+    """Write `benchmark.json`.
+
+    Raises:
+        SettingsError: the folder holds a benchmark of other settings or splits.
+    """
+    path = out / PLAN_FILE
+    described: dict[str, Any] = {
+        "methods": [method.text for method in plan.methods],
+        "seeds": list(plan.seeds),
+        "against": plan.against,
+        "ablations": list(plan.ablations),
+        "settings": asdict(plan.settings),
+        "data": [
+            {"name": data.name, "layout": data.layout, "train": len(data.train), "test": len(data.test)}
+            for data in plan.data
+        ],
+        "runs": len(plan.runs()),
+        "places": [run.place for run in plan.runs()],
+    }
+    if path.is_file():
+        before = read_json(path)
+        changed = sorted(k for k, v in before["settings"].items() if described["settings"].get(k) != v)
+        if changed:
+            raise SettingsError(
+                f"{out} holds a benchmark with {_list(before['settings'], changed)}, "
+                f"not {_list(described['settings'], changed)}.",
+                "Give the same settings to go on with it, or another --out.",
+            )
+    write_json(path, described)
+
+
+def _list(settings: Mapping[str, Any], names: list[str]) -> str:
+    return ", ".join(f"{name} {settings.get(name)}" for name in names)
+
+
+def read_result(folder: Path) -> RunResult | None:
+    """A run's result; None where it is not finished."""
+    path = folder / RESULT_FILE
+    if not path.is_file():
+        return None
+    found = read_json(path)
+    try:
+        return RunResult(**{field.name: found[field.name] for field in fields(RunResult)})
+    except (KeyError, TypeError) as error:
+        raise EngineError(f"{path} is not a run's result.", "Remove it; its run is made again.") from error
+
+
+def is_benchmark(folder: Path) -> bool:
+    return (folder / PLAN_FILE).is_file()
+
+
+def read_benchmark(folder: Path) -> Benchmark:
+    """Read everything that a benchmark wrote, finished or not.
+
+    Raises:
+        EngineError: no benchmark there, or a damaged file.
+    """
+    if not is_benchmark(folder):
+        raise EngineError(f"{folder} holds no benchmark.", "Make one with pavescope benchmark.")
+    plan = read_json(folder / PLAN_FILE)
+    results, errors = [], {}
+    for place in plan["places"]:
+        run = folder / "runs" / place
+        result = read_result(run)
+        if result is not None:
+            results.append(result)
+        elif (run / ERROR_FILE).is_file():
+            error = read_json(run / ERROR_FILE)
+            errors[str(error["run"])] = str(error["why"])
+    complexity = folder / COMPLEXITY_FILE
+    return Benchmark(folder, plan, results, errors, read_json(complexity) if complexity.is_file() else {})
+
+
+def settings_of(plan: Plan) -> dict[str, Any]:
+    """The shared settings, as every result carries them."""
+    return asdict(plan.settings)
+
+
+__all__ = ["Benchmark", "RunResult", "RunSettings", "read_benchmark", "write_plan"]

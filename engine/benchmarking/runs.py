@@ -1,0 +1,226 @@
+"""Run a benchmark: nothing finished is made again, several runs at once, the time left said (torch-free)."""
+
+import multiprocessing
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, wait
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import wait as wait_for_end
+from pathlib import Path
+from typing import Any
+
+from engine.benchmarking.plan import Plan, Run, RunSettings
+from engine.benchmarking.results import (
+    COMPLEXITY_FILE,
+    ERROR_FILE,
+    read_json,
+    read_result,
+    run_folder,
+    write_json,
+    write_plan,
+)
+from engine.errors import EngineError, SettingsError
+
+WATCH_S = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a benchmark is.
+
+    Attributes:
+        finished: runs that are done, those of an earlier start among them.
+        failed: runs that could not be made.
+        total: runs in all.
+        share: of the runs open at this start, done in [0, 1], running ones counted by their share.
+        seconds_left: at the pace so far; None while unknown.
+        event: what just happened, for people; empty for a mere step.
+    """
+
+    finished: int
+    failed: int
+    total: int
+    share: float
+    seconds_left: float | None
+    event: str = ""
+
+
+class _Meter:
+    """Adds up the shares of the open runs."""
+
+    def __init__(self, total: int, opened: list[Run], on_progress: Callable[[Progress], None]) -> None:
+        self.total, self.open = total, len(opened)
+        self.shares = {run.place: 0.0 for run in opened}
+        self.finished, self.failed = total - len(opened), 0
+        self.started, self.on_progress = time.monotonic(), on_progress
+
+    def report(self, place: str, share: float, event: str = "") -> None:
+        self.shares[place] = max(self.shares[place], share)
+        done = sum(self.shares.values()) / max(1, self.open)
+        spent = time.monotonic() - self.started
+        left = spent * (1 - done) / done if done > 0.005 else None
+        self.on_progress(Progress(self.finished, self.failed, self.total, done, left, event))
+
+    def end(self, run: Run, problem: str | None) -> None:
+        if problem is None:
+            self.finished += 1
+        else:
+            self.failed += 1
+        self.report(run.place, 1.0, f"{run.title}: {problem or 'done'}")
+
+
+def _make(run: Run, settings: RunSettings, folder: Path, report: Callable[[float], None]) -> str | None:
+    """Make a run; why it could not be made, which is also written down, else None."""
+    from engine.benchmarking.training import make_run
+
+    try:
+        make_run(run, settings, folder, report)
+    except (EngineError, RuntimeError, MemoryError) as error:
+        # one method that does not work must not cost the night of all others
+        why = str(error) or type(error).__name__
+        write_json(folder / ERROR_FILE, {"run": run.title, "why": why})
+        return why
+    (folder / ERROR_FILE).unlink(missing_ok=True)
+    return None
+
+
+_shares: Any = None
+
+
+def _start_worker(shares: Any) -> None:
+    """One thread, a queue to report to, and no life after the process that started it."""
+    global _shares
+    import cv2
+    import torch
+
+    _shares = shares
+    torch.set_num_threads(1)
+    cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        sentinel = parent.sentinel
+
+        def leave() -> None:
+            wait_for_end([sentinel])
+            os._exit(1)
+
+        threading.Thread(target=leave, daemon=True).start()
+
+
+def _work(run: Run, settings: RunSettings, folder: Path) -> str | None:
+    last = 0.0
+
+    def report(share: float) -> None:
+        nonlocal last
+        if time.monotonic() - last > WATCH_S:
+            last = time.monotonic()
+            _shares.put((run.place, share))
+
+    return _make(run, settings, folder, report)
+
+
+def _drain(shares: Any) -> Iterator[tuple[str, float]]:
+    while True:
+        try:
+            yield shares.get_nowait()
+        except queue.Empty:
+            return
+
+
+def _make_at_once(plan: Plan, opened: list[Run], out: Path, jobs: int, meter: _Meter) -> None:
+    context = multiprocessing.get_context("spawn")  # torch does not survive a fork of its threads
+    shares = context.Queue()
+    with ProcessPoolExecutor(jobs, context, _start_worker, (shares,)) as pool:
+        try:
+            waiting: dict[Future[str | None], Run] = {
+                pool.submit(_work, run, plan.settings, run_folder(out, run)): run for run in opened
+            }
+            while waiting:
+                done, _ = wait(waiting, WATCH_S, "FIRST_COMPLETED")
+                for place, share in _drain(shares):
+                    meter.report(place, share)
+                for future in done:
+                    meter.end(waiting.pop(future), future.result())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+def open_runs(plan: Plan, out: Path) -> list[Run]:
+    """The runs that are not finished.
+
+    Raises:
+        SettingsError: a finished one was made with other settings.
+    """
+    found = []
+    for run in plan.runs():
+        result = read_result(run_folder(out, run))
+        if result is None:
+            found.append(run)
+        elif result.settings != asdict(plan.settings) or len(result.images) != len(run.data.test):
+            raise SettingsError(
+                f"{run_folder(out, run)} was made with other settings or images.",
+                "Remove it, or give another --out.",
+            )
+    return found
+
+
+def measure_methods(plan: Plan, out: Path) -> None:
+    """Complexity of every method into `complexity.json`; nothing else runs here meanwhile, times are true."""
+    from engine.benchmarking.training import method_complexity
+
+    path = out / COMPLEXITY_FILE
+    known = read_json(path) if path.is_file() else {}
+    for method in plan.methods:
+        if method.text not in known:
+            try:
+                known[method.text] = method_complexity(method, plan.settings.device)
+            except EngineError:
+                continue  # its runs say why
+            write_json(path, known)
+
+
+def run_benchmark(
+    plan: Plan,
+    out: Path,
+    *,
+    jobs: int = 1,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+) -> None:
+    """Make every run that is not finished, then measure the methods' complexity.
+
+    Args:
+        plan: what to run.
+        out: folder for all of it; one of an interrupted benchmark is gone on with.
+        jobs: runs at once; above 1 each has a process of one thread of its own.
+        on_progress: called when a run ends and, now and then, in between; may raise to stop.
+
+    Raises:
+        SettingsError: a plan that cannot be run, or a folder with a benchmark of other settings.
+        EngineError: a method that cannot be made, told before any run.
+    """
+    from engine.benchmarking.training import check_method
+
+    plan.check()
+    if jobs < 1:
+        raise SettingsError(f"{jobs} jobs cannot run.", "Give --jobs 1 or more.")
+    opened = open_runs(plan, out)
+    for method in {run.method.text: run.method for run in opened}.values():
+        check_method(method, plan.settings)
+    write_plan(out, plan)
+    meter = _Meter(len(plan.runs()), opened, on_progress)
+    if jobs > 1 and len(opened) > 1:
+        _make_at_once(plan, opened, out, min(jobs, len(opened)), meter)
+    else:
+        for run in opened:
+
+            def report(share: float, place: str = run.place) -> None:
+                meter.report(place, share)
+
+            meter.end(run, _make(run, plan.settings, run_folder(out, run), report))
+    measure_methods(plan, out)
