@@ -67,6 +67,19 @@ class TestVarianceLosses:
         ambiguity_aware(logits, log_variance, _row(1.0, 1.0)).backward()
         assert log_variance.grad[..., 0] > 0 > log_variance.grad[..., 1]
 
+    @pytest.mark.parametrize("lam", [0.3, 0.1])
+    @pytest.mark.parametrize("share", [0.02, 0.3, 0.5])
+    def test_at_the_paper_s_lambda_labels_that_are_noise_are_given_no_variance(self, share, lam):
+        # pixels that look alike, `share` of them labelled crack, predicted with just that probability: their
+        # expected squared error, share (1 - share), is 1/4 at most
+        logits = torch.full((1, 1, 1, 2), share).logit()
+        for variance in (0.01, 0.4, 5.0):
+            log_variance = torch.tensor(variance).log().requires_grad_()
+            weight = _row(1 - share, share)
+            loss = ambiguity_aware(logits, log_variance.expand(1, 1, 1, 2), _row(0.0, 1.0), weight, lam)
+            (gradient,) = torch.autograd.grad(loss, log_variance)
+            assert (gradient > 0) == (share * (1 - share) < lam)
+
     def test_any_log_variance_gives_a_finite_value_and_gradient(self):
         log_variance = _row(-500.0, 500.0, 90.0).requires_grad_()
         logits = _row(-3.0, -3.0, 3.0).requires_grad_()
@@ -397,6 +410,28 @@ class TestObjective:
             optimiser.step()
             losses.append(loss.item())
         assert losses[29] < losses[0] and losses[59] < losses[30]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("crackformer", {"widths": (8, 16), "depths": (1, 1), "heads": 2, "window": 3}),
+        ("jtfn", {"widths": (4, 8, 8), "iterations": 2}),
+        ("crack_segmenter", {"embed_dim": 8, "blocks": 1}),
+    ],
+)
+def test_goes_around_other_registered_models(name, options):
+    torch.manual_seed(0)
+    model, batch = create_model(name, **options), _batch()
+    objective = CirlObjective(model, gamma=0.0, neighbours=4)
+    keys = model.state_dict().keys()
+    for progress in (0.0, 0.9):
+        loss = objective(model, batch, progress)
+        loss.backward()
+        assert torch.isfinite(loss)
+    assert objective.std_head.weight.grad.abs().sum() > 0
+    assert model.state_dict().keys() == keys and _hooks(model) == 0
+    assert objective.variance_map(model, batch.image).shape == batch.truth.shape
 
 
 def test_features_at_pixels_are_those_of_the_upsampled_map():
