@@ -1,5 +1,7 @@
 """Losses of seed 001: weighted sums of cross entropy and Dice, for one output and for several classes."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -79,7 +81,7 @@ def multiclass_cross_entropy_dice(
     logits: Tensor,
     truth: Tensor,
     weight: Tensor | None = None,
-    class_weights: Tensor | None = None,
+    class_weights: Tensor | Sequence[float] | None = None,
     gamma: float = 1.0,
     delta: float = 1.0,
 ) -> Tensor:
@@ -97,7 +99,7 @@ def multiclass_cross_entropy_dice(
         delta: share of Dice.
 
     Raises:
-        SettingsError: one class only, or a class number outside 0 ... K-1.
+        SettingsError: one class only, a class number outside 0 ... K-1, or not K class weights.
     """
     classes = logits.shape[1]
     if classes < 2:
@@ -106,7 +108,10 @@ def multiclass_cross_entropy_dice(
     if class_weights is None:
         class_weights = inverse_frequency_weights(count_class_pixels(truth, classes, weight))
     target = torch.where(weight > 0, truth, 0).long()[:, 0]
-    loss = F.cross_entropy(logits, target, class_weights.to(logits), reduction="none")
+    omega = torch.as_tensor(class_weights, dtype=logits.dtype, device=logits.device)
+    if len(omega) != classes:
+        raise SettingsError(f"{len(omega)} class weights do not fit {classes} classes.", "Give one a class.")
+    loss = F.cross_entropy(logits, target, omega, reduction="none")
     weighted = (loss[:, None] * weight).sum() / weight.sum().clamp_min(1.0)
     return gamma * weighted + delta * multiclass_dice(logits, truth, weight)
 

@@ -62,7 +62,7 @@ def test_multiclass_values_by_hand():
     assert multiclass_cross_entropy_dice(logits, truth, delta=0.0).item() == pytest.approx(entropy)
     loss = multiclass_cross_entropy_dice(logits, truth, gamma=2.0, delta=0.5)
     assert loss.item() == pytest.approx(2 * entropy + 0.5 * sum(dices) / 3)
-    given = torch.tensor([1.0, 3.0, 9.0])
+    given = [1.0, 3.0, 9.0]
     by_given = -(math.log(0.5) + 3 * math.log(0.5) + 3 * math.log(0.2)) / 3
     loss = multiclass_cross_entropy_dice(logits, truth, class_weights=given, delta=0.0)
     assert loss.item() == pytest.approx(by_given)
@@ -120,3 +120,5 @@ def test_wrong_class_numbers_and_single_outputs_are_refused():
             multiclass_cross_entropy_dice(torch.zeros(1, 3, 1, 2), truth)
     with pytest.raises(SettingsError, match="two classes"):
         multiclass_cross_entropy_dice(torch.zeros(1, 1, 1, 2), row(0, 0))
+    with pytest.raises(SettingsError, match="class weights"):
+        multiclass_cross_entropy_dice(torch.zeros(1, 3, 1, 2), row(0, 0), class_weights=[1.0, 2.0])
