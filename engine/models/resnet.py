@@ -173,7 +173,10 @@ def _read_state(path: Path, remedy: str) -> dict[str, Tensor]:
         raise CheckpointError(f"{path} does not exist.", remedy) from error
     # torch reports damaged files through several unrelated errors
     except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as weights: {error}.", remedy) from error
+        # torch's own text advises to let the file run code
+        raise CheckpointError(
+            f"{path} is damaged, or holds more than weights ({type(error).__name__}).", remedy
+        ) from error
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f"{path} holds no plain state_dict.", remedy)
     return state
