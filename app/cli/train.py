@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HELP = (
     "Train a network on a labelled data set, choose its threshold, and score it on the test images.\n\n"
-    "The folder gets checkpoint.safetensors, log.csv and, where TensorBoard is installed, its files. A training "
+    "The folder gets checkpoint.safetensors, log.csv and, with TensorBoard installed, its files. A training "
     "that was stopped goes on with --resume. For several networks side by side: `pavescope benchmark`.\n\n"
     "Example: pavescope train --data cfd --model attention_resunet --cpu-minutes 20 --json -"
 )

@@ -1,0 +1,74 @@
+"""`pavescope train` as people and scripts meet it."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from app.cli.train import make_settings, train
+from engine.checkpoints import load_checkpoint
+from engine.errors import EngineError, SettingsError
+from tests.integration.test_cli import pavescope
+
+NOTHING = {"epochs": None, "cpu_minutes": None}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten grey photos, each with one dark line and its mask."""
+    folder = tmp_path_factory.mktemp("cracks")
+    for name in ("images", "masks"):
+        (folder / name).mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(10):
+        mask = np.zeros((48, 64), np.uint8)
+        mask[:, 6 * number : 6 * number + 3] = 255
+        image = np.where(mask > 0, 40, 160) + rng.integers(-20, 20, mask.shape)
+        cv2.imwrite(str(folder / "images" / f"{number}.png"), image.astype(np.uint8))
+        cv2.imwrite(str(folder / "masks" / f"{number}.png"), mask)
+    return folder
+
+
+def test_a_training_leaves_a_checkpoint_and_its_figures(tmp_path: Path, data: Path) -> None:
+    out = tmp_path / "out"
+    done = pavescope(
+        tmp_path, "train", "--data", data, "--model", "attention_resunet:filters=4/8", "--epochs", "2",
+        "--option", "patch_px=32", "--option", "batch=2", "--seed", "3", "--out", out, "--json", "-",
+    )  # fmt: skip
+    found = done.json
+    assert found["stopped_because"] == "epochs" and found["epochs"] == len(found["history"]) == 2
+    assert found["settings"]["cpu_minutes"] is None and found["settings"]["seed"] == 3
+    assert 0 <= found["test"]["f1"] <= found["test"]["tolerant_f1"] <= 1
+    model, card = load_checkpoint(out / "checkpoint.safetensors")
+    assert card.threshold == found["threshold"] and model.options["filters"] in ((4, 8), [4, 8])
+    assert card.command.startswith("pavescope train --data") and str(tmp_path) not in card.command
+    assert (out / "log.csv").read_text().count("\n") == 3
+    with pytest.raises(SettingsError, match="finished"):
+        train(data, out=out, resume=True)
+
+
+def test_what_cannot_be_trained_is_said(tmp_path: Path, data: Path) -> None:
+    with pytest.raises(SettingsError, match="seed-009"):
+        train(data, preset="seed-009")
+    with pytest.raises(EngineError, match="none"):
+        train(tmp_path / "none")
+
+
+def test_a_preset_is_changed_by_what_is_typed() -> None:
+    settings = make_settings(
+        "seed-001", "cirl+attention_resunet:filters=4/8", {"epochs": None, "cpu_minutes": 2.0},
+        ["batch=4", "loss.beta=0.1", "clip_norm=none", "augmentation=fast"], {"seed": 7},
+    )  # fmt: skip
+    assert (settings.model, settings.model_options) == ("attention_resunet", {"filters": (4, 8)})
+    assert (settings.objective, settings.objective_options) == ("cirl", {"beta": 0.1})
+    assert (settings.epochs, settings.cpu_minutes, settings.seed) == (None, 2.0, 7)
+    assert (settings.batch, settings.clip_norm, settings.augmentation) == (4, None, "fast")
+    assert settings.learning_rate == 1e-4 and settings.schedule == "plateau"
+    assert make_settings("seed-001", None, NOTHING, [], {}).epochs == 1000
+
+
+@pytest.mark.parametrize("option", ["colour=red", "batch", "batch=many", "schedule=step"])
+def test_options_that_cannot_be_are_refused(option: str) -> None:
+    with pytest.raises(SettingsError):
+        make_settings("fast", None, NOTHING, [option], {})
