@@ -9,9 +9,14 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.benchmark import HELP as BENCHMARK_HELP
+from app.cli.benchmark import benchmark
 from app.cli.jobs import jobs_app
+from app.cli.models import models_app
 from app.cli.output import JsonFile, say, write_json
 from app.cli.survey import network_app, survey_app
+from app.cli.train import HELP as TRAIN_HELP
+from app.cli.train import train
 from engine.errors import EngineError
 
 app = typer.Typer(
@@ -23,6 +28,9 @@ app = typer.Typer(
 app.add_typer(network_app, name="network")
 app.add_typer(survey_app, name="survey")
 app.add_typer(jobs_app, name="jobs")
+app.command(help=BENCHMARK_HELP)(benchmark)
+app.command(help=TRAIN_HELP)(train)
+app.add_typer(models_app, name="models")
 
 CheckpointOption = Annotated[
     str, typer.Option(help="Name of a registered checkpoint, or a .safetensors file.", show_default=True)
@@ -123,9 +131,15 @@ def segment(
 
 @app.command()
 def evaluate(
-    data_dir: Annotated[Path, typer.Argument(help="Folder with images/ and masks/ (same names).")],
+    data_dir: Annotated[
+        Path, typer.Argument(help="Folder with images/ and masks/ (same names), or a data set as published.")
+    ],
     checkpoint: CheckpointOption = "base",
     tolerance_px: Annotated[float, typer.Option(min=0, help="Distance that still counts as a hit.")] = 2.0,
+    layout: Annotated[
+        str | None, typer.Option(help="How the data set lies (docs/data_sets.md); recognised if not given.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Images to score: train, validation, test or all.")] = "all",
     json: JsonFile = None,
 ) -> None:
     """Score a checkpoint against labelled masks: pooled precision, recall, F1 and IoU.
@@ -135,7 +149,7 @@ def evaluate(
     """
     from app.cli.engine import evaluate_folder
 
-    write_json(json, evaluate_folder(data_dir, checkpoint, tolerance_px))
+    write_json(json, evaluate_folder(data_dir, checkpoint, tolerance_px, layout, split))
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """The contract of every crack network; a new model inherits it in two lines."""
 
+import shutil
+from collections.abc import Iterator
 from typing import ClassVar
 
 import pytest
@@ -9,13 +11,21 @@ from torch import nn
 from engine.errors import SettingsError
 from engine.models import MODELS, create_model, list_models
 from engine.models.blocks import AttentionGate, ResidualBlock
+from tests.export import onnx_failure
 
 
 class ModelContract:
-    """What any model of `MODELS` must do; subclasses set `name` (and `options` for a small one)."""
+    """What any model of `MODELS` must do; subclasses set `name` (and `options` for a small one).
+
+    `compiles`: torch.compile traces it as one graph. `onnx_exports`: its ONNX file gives torch's logits at
+    any size; None leaves that to tests/benchmarks/bench_export.py, for seconds' sake.
+    """
 
     name: str
     options: ClassVar[dict[str, object]] = {}
+    compiles: ClassVar[bool] = True
+    onnx_exports: ClassVar[bool | None] = True
+    learning_rate: ClassVar[float] = 3e-3
 
     @pytest.fixture
     def model(self):
@@ -38,7 +48,7 @@ class ModelContract:
     def test_one_step_lowers_the_loss_on_one_batch(self, model):
         image = torch.rand(2, 3, 32, 32)
         truth = (image.mean(1, keepdim=True) < 0.4).float()
-        optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3)
+        optimiser = torch.optim.AdamW(model.parameters(), lr=self.learning_rate)
         losses = []
         for _ in range(8):
             loss = nn.functional.binary_cross_entropy_with_logits(model(image)[:, :1], truth)
@@ -72,17 +82,175 @@ class ModelContract:
         assert fast.dtype == torch.float32
         torch.testing.assert_close(plain, fast, rtol=0, atol=0.03)
 
+    def test_three_classes_give_three_channels_that_learn(self):
+        torch.manual_seed(0)
+        model = create_model(self.name, **{**self.options, "classes": 3})
+        image = torch.rand(2, 3, 33, 40)
+        logits = model(image)
+        assert logits.shape == (2, 3, 33, 40) and model.classes == 3
+        nn.functional.cross_entropy(logits, torch.randint(3, (2, 33, 40))).backward()
+        probability = model.eval().probability(image)
+        assert probability.shape == (2, 33, 40) and 0 <= probability.min() <= probability.max() <= 1
+        with torch.no_grad():
+            not_sound = torch.softmax(model(image), dim=1)[:, 1:].sum(1)
+        torch.testing.assert_close(probability, not_sound, rtol=1e-4, atol=1e-5)
+
+    def test_last_features_are_what_the_logits_are_made_of(self, model):
+        seen = []
+        handle = model.last_features.register_forward_hook(lambda *call: seen.append(call[-1]))
+        logits = model.eval()(torch.rand(2, 3, 128, 192))
+        handle.remove()
+        features = seen[-1]
+        assert features.dim() == 4 and features.shape[0] == 2 and features.shape[1] > 1
+        # of the image's shape, and not coarser than an eighth of it
+        height, width = features.shape[2:]
+        assert height >= 16 and width * 128 == height * 192
+        (gradient,) = torch.autograd.grad(logits.sum(), features)
+        assert gradient.abs().sum() > 0
+
+    def test_compiles_as_one_graph_where_it_says_so(self, model):
+        image = torch.rand(1, 3, 33, 47)
+        # without code generation: what can break is the tracing, and a compiler takes a minute
+        compiled = torch.compile(model.eval(), backend="eager", fullgraph=True)
+        try:
+            with torch.no_grad():
+                if self.compiles:
+                    torch.testing.assert_close(compiled(image), model(image))
+                else:
+                    with pytest.raises(torch._dynamo.exc.TorchDynamoException):
+                        compiled(image)
+        finally:
+            torch._dynamo.reset()
+
 
 class TestAttentionResUNet(ModelContract):
     name = "attention_resunet"
+
+    @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs g++ to make code for a CPU")
+    def test_compiled_code_gives_the_same_logits(self):
+        model = create_model(self.name, filters=(4, 4)).eval()
+        image = torch.rand(1, 3, 33, 47)
+        try:
+            with torch.inference_mode():
+                compiled = torch.compile(model, fullgraph=True)(image)
+                torch.testing.assert_close(compiled, model(image), rtol=1e-4, atol=1e-4)
+        finally:
+            torch._dynamo.reset()
 
     def test_is_the_size_of_the_paper_s(self):
         assert 0.9e6 < create_model(self.name).parameter_count < 1.6e6
 
 
+class TestCrackSegmenter(ModelContract):
+    name = "crack_segmenter"
+    options: ClassVar[dict[str, object]] = {"embed_dim": 8, "blocks": 2}
+
+
+class TestContextCrackNet(ModelContract):
+    name = "context_cracknet"
+    options: ClassVar[dict[str, object]] = {
+        "encoder": "resnet18",
+        "stem_channels": 8,
+        "decoder_channels": (8, 8, 8, 16),
+        "attention_channels": 8,
+        "projected_tokens": 4,
+    }
+
+
+class TestCrackFormer(ModelContract):
+    name = "crackformer"
+    options: ClassVar[dict[str, object]] = {"widths": (8, 16), "depths": (1, 1), "heads": 2, "window": 3}
+
+
+class TestJTFN(ModelContract):
+    name = "jtfn"
+    options: ClassVar[dict[str, object]] = {"widths": (4, 8, 8), "iterations": 2}
+
+
+class PeerContract(ModelContract):
+    """Peers around a small encoder: what is tested is how they are wrapped."""
+
+    options: ClassVar[dict[str, object]] = {"encoder": "resnet18"}
+    onnx_exports: ClassVar[bool | None] = None
+
+
+class TestUNet(PeerContract):
+    name = "smp_unet"
+    onnx_exports = True
+
+
+class TestUNetPlusPlus(PeerContract):
+    name = "smp_unetplusplus"
+
+
+class TestFPN(PeerContract):
+    name = "smp_fpn"
+
+
+class TestPSPNet(PeerContract):
+    name = "smp_pspnet"
+    onnx_exports = False  # its pooling to 2 x 2 ... 6 x 6 is fixed to the size it was traced with
+    learning_rate = 3e-4  # its map is an eighth of the image: of single pixels it can learn only their share
+
+
+class TestPAN(PeerContract):
+    name = "smp_pan"
+
+
+class TestMAnet(PeerContract):
+    name = "smp_manet"
+
+
+class TestLinkNet(PeerContract):
+    name = "smp_linknet"
+
+
+class TestDeepLabV3(PeerContract):
+    name = "smp_deeplabv3"
+
+
+class TestDeepLabV3Plus(PeerContract):
+    name = "smp_deeplabv3plus"
+
+
+class TestUPerNet(PeerContract):
+    name = "smp_upernet"
+
+
+class TestSegformer(PeerContract):
+    name = "smp_segformer"
+    options: ClassVar[dict[str, object]] = {"encoder": "mit_b0"}
+
+
+class TestFCN(PeerContract):
+    name = "tv_fcn"
+    options: ClassVar[dict[str, object]] = {"encoder": "resnet50"}
+
+
+def contracts(of: type[ModelContract] = ModelContract) -> Iterator[type[ModelContract]]:
+    for contract in of.__subclasses__():
+        if hasattr(contract, "name"):
+            yield contract
+        yield from contracts(contract)
+
+
 def test_every_model_has_a_contract_test():
-    tested = {c.name for c in ModelContract.__subclasses__()}
-    assert tested == set(list_models()) == set(MODELS)
+    tested = sorted(contract.name for contract in contracts())
+    assert tested == list_models() == sorted(MODELS)
+
+
+@pytest.mark.parametrize(
+    "contract",
+    [
+        pytest.param(contract, id=contract.name)
+        for contract in contracts()
+        if contract.onnx_exports is not None
+    ],
+)
+def test_onnx_export_holds_at_any_size_where_it_says_so(contract):
+    torch.manual_seed(0)
+    failure = onnx_failure(create_model(contract.name, **contract.options))
+    assert (failure is None) == contract.onnx_exports, failure
 
 
 @pytest.mark.parametrize(("name", "options"), [("no_such", {}), ("attention_resunet", {"depth": 3})])
