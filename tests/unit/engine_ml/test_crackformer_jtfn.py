@@ -23,14 +23,6 @@ def seeded():
 
 @pytest.mark.parametrize(("name", "options"), SMALL)
 class TestBoth:
-    def test_three_classes_give_three_logits_that_learn_apart(self, name, options):
-        model = create_model(name, classes=3, **options)
-        logits = model(torch.rand(2, 3, 19, 26))
-        assert logits.shape == (2, 3, 19, 26)
-        F.cross_entropy(logits, torch.randint(0, 3, (2, 19, 26))).backward()
-        assert all(p.grad.abs().sum() > 0 for n, p in model.named_parameters() if n.endswith("weight"))
-        assert model.probability(torch.rand(1, 3, 8, 8)).shape == (1, 8, 8)
-
     def test_attention_maps_have_the_image_s_size_and_differ_within_it(self, name, options):
         model = create_model(name, **options).eval()
         maps = model.attention_maps(torch.rand(2, 3, 21, 30))
@@ -54,12 +46,6 @@ class TestBoth:
         changed[..., 150:] = 0
         with torch.no_grad():
             torch.testing.assert_close(model(image)[..., :40], model(changed)[..., :40])
-
-    def test_compiles(self, name, options):
-        model = create_model(name, **options).eval()
-        image = torch.rand(1, 3, 16, 16)
-        with torch.no_grad():
-            torch.testing.assert_close(torch.compile(model, backend="aot_eager")(image), model(image))
 
 
 def test_local_attention_follows_its_equation_at_a_pixel_and_at_a_corner():
