@@ -5,7 +5,7 @@ Each cache's key holds the version of what it shows, so a page is never older th
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -27,8 +27,10 @@ from db.models import (
 )
 from db.session import reading
 from db.settings import get_settings
-from engine.benchmarking.results import PLAN_FILE, Benchmark, is_benchmark, read_benchmark
 from engine.vocabulary import ImageFlag, JobState
+
+if TYPE_CHECKING:
+    from engine.benchmarking.report import Report
 
 # More rows than this help nobody on a page; the CSV download has them all.
 SHOWN_ROWS = 20_000
@@ -358,6 +360,8 @@ def photo_bounds(survey_id: int, version: str) -> tuple[float, float, float, flo
 
 def benchmark_folders() -> list[str]:
     """Names of the installation's benchmarks, the one written last first."""
+    from engine.benchmarking.results import PLAN_FILE, is_benchmark
+
     folder = get_settings().benchmarks_dir
     found = [path for path in folder.iterdir() if is_benchmark(path)] if folder.is_dir() else []
     return [path.name for path in sorted(found, key=lambda path: -(path / PLAN_FILE).stat().st_mtime)]
@@ -370,6 +374,10 @@ def benchmark_version(name: str) -> str:
 
 
 @st.cache_data(max_entries=8, show_spinner="Reading the benchmark ...")
-def benchmark(name: str, version: str) -> Benchmark:
-    """One of `benchmark_folders`, finished or not."""
-    return read_benchmark(get_settings().benchmarks_dir / name)
+def benchmark(name: str, version: str) -> "Report":
+    """One of `benchmark_folders`, finished or not, with its tables and plots."""
+    # loaded by the one page that needs statistics and plots, not at every start
+    from engine.benchmarking.report import make_report
+    from engine.benchmarking.results import read_benchmark
+
+    return make_report(read_benchmark(get_settings().benchmarks_dir / name))

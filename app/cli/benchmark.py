@@ -48,7 +48,7 @@ def benchmark(
 ) -> None:
     from db.settings import get_settings
     from engine.benchmarking.gallery import make_gallery
-    from engine.benchmarking.report import sections, write_report
+    from engine.benchmarking.report import make_report, write_report
     from engine.benchmarking.results import read_benchmark
     from engine.benchmarking.runs import run_benchmark
 
@@ -61,14 +61,16 @@ def benchmark(
     say("Drawing the pictures and writing the report ...")
     make_gallery(plan, folder)
     found = read_benchmark(folder)
-    page = write_report(found)
-    tables = sections(found)
-    show(tables)
+    report = make_report(found)
+    page = write_report(report)
+    show(report.sections)
     for run, why in found.errors.items():
         say(f"Could not be made: {run}: {why}", error=True)
     say(f"The report is {page}.")
     write_json(
-        json, {"folder": str(folder), "complete": found.complete, "errors": found.errors} | as_records(tables)
+        json,
+        {"folder": str(folder), "complete": found.complete, "errors": found.errors}
+        | as_records(report.sections),
     )
     if found.errors:
         raise typer.Exit(1)

@@ -9,10 +9,7 @@ from app.components.messages import empty_state, plain
 from app.components.spreadsheet import to_csv
 from db.settings import get_settings
 from engine.benchmarking.gallery import LEGEND, Row, read_gallery
-from engine.benchmarking.plots import all_plots
-from engine.benchmarking.report import Section, facts, render_html, sections, title_of
-from engine.benchmarking.results import Benchmark
-from engine.benchmarking.tables import image_table, run_table
+from engine.benchmarking.report import Report, Section, facts, render_html, title_of
 
 COMMAND = (
     "pavescope benchmark --data DATASET_FOLDER --models attention_resunet,smp_unet,detector,checkpoint:base "
@@ -31,11 +28,11 @@ def choose(names: list[str]) -> str:
     return str(chosen)
 
 
-def downloads(found: Benchmark, tables: list[Section], name: str) -> None:
+def downloads(report: Report, name: str) -> None:
     page, table = st.columns(2)
     page.download_button(
         "Report (HTML)",
-        lambda: render_html(found).encode(),
+        lambda: render_html(report).encode(),
         f"{name}.html",
         "text/html",
         icon=":material/download:",
@@ -44,7 +41,7 @@ def downloads(found: Benchmark, tables: list[Section], name: str) -> None:
     )
     table.download_button(
         "Scores (CSV)",
-        lambda: to_csv(tables[0].table),
+        lambda: to_csv(report.sections[0].table),
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",
@@ -58,10 +55,9 @@ def show_table(section: Section) -> None:
     st.dataframe(section.shown, hide_index=True, key=f"table-{section.key}")
 
 
-def show_plots(found: Benchmark) -> None:
+def show_plots(report: Report) -> None:
     columns = st.columns(2)
-    plots = all_plots(run_table(found), image_table(found))
-    for number, (key, figure) in enumerate(plots.items()):
+    for number, (key, figure) in enumerate(report.plots.items()):
         with columns[number % 2]:
             st.plotly_chart(figure, key=key, theme=None, config={"displaylogo": False})
 
@@ -76,8 +72,8 @@ def show_rows(folder: Path, rows: list[Row]) -> None:
                     place.image(folder / picture.file, plain(picture.caption), width="stretch")
 
 
-def show_pictures(found: Benchmark) -> None:
-    rows = read_gallery(found.folder)
+def show_pictures(folder: Path) -> None:
+    rows = read_gallery(folder)
     if not rows:
         st.write("The pictures are drawn when the benchmark is finished.")
         return
@@ -90,7 +86,7 @@ def show_pictures(found: Benchmark) -> None:
         ["", *failing],
         format_func=lambda name: f"the worst of {name}" if name else "the same for every method",
     )
-    show_rows(found.folder, [row for row in rows if (row.data, row.method) == (chosen, method)])
+    show_rows(folder, [row for row in rows if (row.data, row.method) == (chosen, method)])
 
 
 def draw() -> None:
@@ -108,8 +104,8 @@ def draw() -> None:
     head, buttons = st.columns([3, 2], vertical_alignment="bottom")
     with head:
         name = choose(names)
-    found = data.benchmark(name, data.benchmark_version(name))
-    tables = sections(found)
+    report = data.benchmark(name, data.benchmark_version(name))
+    found, tables = report.benchmark, report.sections
     st.markdown(f"**{plain(title_of(found))}**")
     st.caption("  \n".join(plain(fact) for fact in facts(found)))
     if not found.complete:
@@ -118,7 +114,7 @@ def draw() -> None:
         st.write("No run is finished yet.")
         return
     with buttons:
-        downloads(found, tables, name)
+        downloads(report, name)
     scores, plots, tests, costs, pictures = st.tabs(
         ["Scores", "Plots", "Statistics", "Complexity", "Predictions"]
     )
@@ -130,10 +126,12 @@ def draw() -> None:
         )
         with place:
             show_table(section)
+    if all(section.key != "tests" for section in tables):
+        tests.write("There is nothing to compare yet: at least two methods are needed.")
     with plots:
-        show_plots(found)
+        show_plots(report)
     with pictures:
-        show_pictures(found)
+        show_pictures(found.folder)
 
 
 draw()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 import pandas as pd
+import plotly.graph_objects as go
 from jinja2 import Environment
 from plotly.offline import get_plotlyjs
 
@@ -79,9 +80,32 @@ class Section:
         return for_people(table)
 
 
-def sections(benchmark: Benchmark) -> list[Section]:
-    """Every table of a benchmark that has lines."""
+@dataclass(frozen=True)
+class Report:
+    """A benchmark's tables and plots, made once for all that shows them.
+
+    Attributes:
+        benchmark: what was measured.
+        sections: every table that has lines, the scores first.
+        plots: by name.
+        runs: see `run_table`.
+        images: see `image_table`.
+    """
+
+    benchmark: Benchmark
+    sections: list[Section]
+    plots: dict[str, go.Figure]
+    runs: pd.DataFrame
+    images: pd.DataFrame
+
+
+def make_report(benchmark: Benchmark) -> Report:
+    """Compute the tables and plots of a benchmark, finished or not."""
     runs, images = run_table(benchmark), image_table(benchmark)
+    return Report(benchmark, _sections(benchmark, runs, images), all_plots(runs, images), runs, images)
+
+
+def _sections(benchmark: Benchmark, runs: pd.DataFrame, images: pd.DataFrame) -> list[Section]:
     if runs.empty:
         return []
     tolerance = f"{benchmark.plan['settings']['tolerance_px']:g}"
@@ -177,16 +201,16 @@ def _for_page(section: Section) -> dict[str, object]:
     }
 
 
-def render_html(benchmark: Benchmark) -> str:
+def render_html(report: Report) -> str:
     """The whole report as one page: its scripts, plots and small pictures are inside."""
-    runs, images = run_table(benchmark), image_table(benchmark)
+    benchmark = report.benchmark
     config = {"displaylogo": False, "responsive": True, "modeBarButtonsToRemove": ["sendDataToCloud"]}
     plots = [
         figure.to_html(full_html=False, include_plotlyjs=False, div_id=f"plot-{name}", config=config)
-        for name, figure in all_plots(runs, images).items()
+        for name, figure in report.plots.items()
     ]
     rows = read_gallery(benchmark.folder)
-    tables = [_for_page(section) for section in sections(benchmark)]
+    tables = [_for_page(section) for section in report.sections]
     # escaped by default: names of files and data sets come from people
     return Environment(autoescape=True).from_string(PAGE).render(
         title=title_of(benchmark),
@@ -201,10 +225,11 @@ def render_html(benchmark: Benchmark) -> str:
     )  # fmt: skip
 
 
-def render_markdown(benchmark: Benchmark) -> str:
+def render_markdown(report: Report) -> str:
     """The report as Markdown, its pictures linked in the gallery folder."""
+    benchmark = report.benchmark
     parts = [f"# {title_of(benchmark)}", *facts(benchmark)]
-    for section in sections(benchmark):
+    for section in report.sections:
         parts += [f"## {section.title}", section.note, to_markdown(section.shown)]
     rows = read_gallery(benchmark.folder)
     if rows:
@@ -217,18 +242,18 @@ def render_markdown(benchmark: Benchmark) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def write_report(benchmark: Benchmark) -> Path:
+def write_report(report: Report) -> Path:
     """Write report.html, report.md and the tables as CSV into the benchmark's folder.
 
     Returns:
         The HTML file.
     """
-    folder = benchmark.folder
-    run_table(benchmark).to_csv(folder / "runs.csv", index=False)
-    image_table(benchmark).to_csv(folder / "images.csv", index=False)
-    for section in sections(benchmark):
+    folder = report.benchmark.folder
+    report.runs.to_csv(folder / "runs.csv", index=False)
+    report.images.to_csv(folder / "images.csv", index=False)
+    for section in report.sections:
         section.table.to_csv(folder / f"{section.key}.csv", index=False)
-    (folder / "report.md").write_text(render_markdown(benchmark), encoding="utf-8")
+    (folder / "report.md").write_text(render_markdown(report), encoding="utf-8")
     page = folder / "report.html"
-    page.write_text(render_html(benchmark), encoding="utf-8")
+    page.write_text(render_html(report), encoding="utf-8")
     return page
