@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
@@ -111,11 +110,10 @@ class LabelledCrops(Samples):
         self.how = AUGMENTATIONS[settings.augmentation]
         self._kept: dict[int, Labelled] = {}
         self._kept_bytes = 0
-        self._crack_pixels = lru_cache(maxsize=256)(self._find_crack_pixels)
-        self._order = lru_cache(maxsize=2)(self._draw_order)
+        self._drawn: tuple[int, npt.NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
         self._counts = np.full(len(pairs), settings.crops_per_image)
         if settings.crops_by_cracks:
-            pixels = [len(self._find_crack_pixels(number)) for number in range(len(pairs))]
+            pixels = [len(self._crack_pixels(number)) for number in range(len(pairs))]
             self._counts = allot_crops(pixels, int(self._counts.sum()))
         self.per_epoch = int(self._counts.sum())
 
@@ -132,10 +130,14 @@ class LabelledCrops(Samples):
         image, mask = crop_at(image, mask, centre, side, warp)
         return as_sample(recoloured(rng, image, self.how), mask)
 
-    def _draw_order(self, epoch: int) -> npt.NDArray[np.int64]:
-        images = np.repeat(np.arange(len(self.pairs)), self._counts)
-        # a third number: no crop's row of random numbers begins like this one
-        return np.random.default_rng([self.settings.seed, epoch, 1]).permutation(images)
+    def _order(self, epoch: int) -> npt.NDArray[np.int64]:
+        """Which image each crop of an epoch is cut from."""
+        if self._drawn[0] != epoch:
+            images = np.repeat(np.arange(len(self.pairs)), self._counts)
+            # a third number: no crop's row of random numbers begins like this one
+            rng = np.random.default_rng([self.settings.seed, epoch, 1])
+            self._drawn = (epoch, rng.permutation(images))
+        return self._drawn[1]
 
     def _labelled(self, number: int) -> Labelled:
         found = self._kept.get(number)
@@ -147,7 +149,7 @@ class LabelledCrops(Samples):
                 self._kept_bytes += size
         return found
 
-    def _find_crack_pixels(self, number: int) -> npt.NDArray[np.intp]:
+    def _crack_pixels(self, number: int) -> npt.NDArray[np.intp]:
         mask = self._labelled(number)[1]
         return np.flatnonzero((mask > 0) & (mask != UNKNOWN))
 
