@@ -10,7 +10,7 @@ from engine.errors import MissingLibraryError, SettingsError
 from engine.models.attention_resunet import AttentionResUNet
 from engine.models.base import CrackModel
 from engine.models.baselines import PEERS
-from engine.models.context_cracknet import ContextCrackNet
+from engine.models.context_cracknet import CPU_OPTIONS, ContextCrackNet
 from engine.models.crack_segmenter import CrackSegmenter
 from engine.models.crackformer import CrackFormer
 from engine.models.jtfn import JTFN
@@ -27,28 +27,42 @@ MODELS: dict[str, Callable[..., CrackModel]] = {
 # The paper that a network is; all others are peers, which the papers compare with.
 SEEDS = {"attention_resunet": "003", "context_cracknet": "001", "crack_segmenter": "000"}
 
+SMALL: dict[str, dict[str, Any]] = {
+    "context_cracknet": CPU_OPTIONS,
+    "crack_segmenter": {"blocks": 3, "stem_stride": 2},
+    "crackformer": {"widths": (16, 32, 64, 128), "depths": (1, 1, 1, 1), "heads": 2},
+    "jtfn": {"widths": (8, 16, 32, 64), "iterations": 2},
+}
+"""Options with which a network learns something in minutes on a CPU; `small=True` takes them."""
+
 
 def list_models() -> list[str]:
     """Names that `create_model` knows, sorted."""
     return sorted(MODELS)
 
 
-def create_model(name: str, **options: Any) -> CrackModel:
+def create_model(name: str, *, small: bool = False, **options: Any) -> CrackModel:
     """Make a network with fresh weights.
 
     Args:
         name: one of `list_models()`.
+        small: start from the options in `SMALL`; a checkpoint keeps what they come to.
         **options: the constructor's options.
 
     Raises:
-        SettingsError: an unknown name or option.
+        SettingsError: an unknown name or option, or no small options for that name.
     """
     if name not in MODELS:
         raise SettingsError(
             f"There is no model named {name!r}.", f"Choose one of: {', '.join(list_models())}."
         )
+    if small and name not in SMALL:
+        raise SettingsError(
+            f"Model {name} has no small options.",
+            f"Leave `small` away, or choose one of: {', '.join(SMALL)}.",
+        )
     try:
-        return MODELS[name](**options)
+        return MODELS[name](**{**(SMALL[name] if small else {}), **options})
     except TypeError as error:
         raise SettingsError(
             f"Model {name} cannot be made with options {options}: {error}.", "Correct the options."
@@ -94,4 +108,4 @@ def _make_for_counting(name: str) -> CrackModel:
         return create_model(name)
 
 
-__all__ = ["MODELS", "SEEDS", "CrackModel", "create_model", "describe_models", "list_models"]
+__all__ = ["MODELS", "SEEDS", "SMALL", "CrackModel", "create_model", "describe_models", "list_models"]

@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch import nn
 
+from engine.complexity import count_gflops
 from engine.errors import SettingsError
-from engine.models import MODELS, create_model, list_models
+from engine.models import MODELS, SMALL, create_model, list_models
 from engine.models.blocks import AttentionGate, ResidualBlock
 from tests.export import onnx_failure
 
@@ -276,3 +277,15 @@ def test_residual_block_adds_its_projection():
     x = torch.randn(1, 4, 8, 8)
     torch.testing.assert_close(block(x) - block.convolve(block.project(x)), block.project(x))
     assert sum(isinstance(m, nn.Conv2d) and m.kernel_size == (3, 3) for m in block.modules()) == 4
+
+
+@pytest.mark.parametrize("name", sorted(SMALL))
+def test_small_options_make_a_lighter_model_that_a_checkpoint_can_rebuild(name):
+    small = create_model(name, small=True)
+    assert count_gflops(small) < count_gflops(create_model(name)) / 2
+    assert create_model(name, **small.options).parameter_count == small.parameter_count
+
+
+def test_small_is_refused_where_there_is_none():
+    with pytest.raises(SettingsError, match="no small options"):
+        create_model("attention_resunet", small=True)
