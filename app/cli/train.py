@@ -3,7 +3,7 @@
 import json as json_format
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -16,8 +16,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from app.cli.output import JsonFile, say, say_table, write_json
 
 if TYPE_CHECKING:
+    from engine.datasets import LabelledImage
     from engine.train import OnStep
-    from engine.train_settings import TrainSettings
+    from engine.train_settings import TrainResult, TrainSettings
 
 HELP = (
     "Train a network on a labelled data set, choose its threshold, and score it on the test images.\n\n"
@@ -51,11 +52,10 @@ def train(
     json: JsonFile = None,
 ) -> None:
     from db.settings import get_settings
-    from engine.benchmark import sweep_pairs
     from engine.benchmarking.training import split_validation
     from engine.datasets import open_data_set
     from engine.errors import SettingsError
-    from engine.inference import InferenceSettings, predict_probability_map, resolve_device
+    from engine.inference import resolve_device
     from engine.labelled_data import train_labelled
 
     device = resolve_device(get_settings().device)
@@ -81,17 +81,27 @@ def train(
     found: dict[str, Any] = {"checkpoint": str(checkpoint), **took}
     if labelled.test:
         say(f"Scoring {len(labelled.test)} test images ...")
-        inference = InferenceSettings(working_scale=settings.working_scale, device=device)
-        (counts,) = sweep_pairs(
-            labelled.test, lambda image: predict_probability_map(result.model, image, inference),
-            [result.threshold], tolerance_px,
-        )  # fmt: skip
-        found["test"] = {"images": len(labelled.test)} | {name: getattr(counts, name) for name in MEASURES}
+        found["test"] = score(result, settings, labelled.test, tolerance_px)
     show = {**found, **{f"test {name}": value for name, value in found.get("test", {}).items()}}
     say_table(
         ["Measure", "Value"], [[name, value] for name, value in show.items() if not isinstance(value, dict)]
     )
     write_json(json, {**found, "settings": asdict(settings), "history": result.history})
+
+
+def score(
+    result: "TrainResult", settings: "TrainSettings", pairs: "Sequence[LabelledImage]", tolerance_px: float
+) -> dict[str, Any]:
+    """`MEASURES` of a trained network at its threshold, counts pooled over the images."""
+    from engine.benchmark import sweep_pairs
+    from engine.inference import InferenceSettings, predict_probability_map
+
+    inference = InferenceSettings(working_scale=settings.working_scale, device=settings.device)
+    (counts,) = sweep_pairs(
+        pairs, lambda image: predict_probability_map(result.model, image, inference),
+        [result.threshold], tolerance_px,
+    )  # fmt: skip
+    return {"images": len(pairs)} | {name: getattr(counts, name) for name in MEASURES}
 
 
 def make_settings(
