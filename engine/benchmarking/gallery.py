@@ -1,7 +1,9 @@
 """Pictures of a benchmark: image, truth, prediction by right and wrong, attention (torch-free)."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +11,6 @@ import numpy.typing as npt
 
 from engine.benchmarking.plan import Plan
 from engine.benchmarking.results import RunResult, read_json, read_result, run_folder, write_json
-from engine.benchmarking.scoring import pictured_images
 from engine.datasets import DataSet, LabelledImage, read_pair
 from engine.errors import EngineError
 
@@ -19,6 +20,10 @@ Mask = npt.NDArray[np.bool_]
 GALLERY = "gallery"
 INDEX = "gallery.json"
 LARGEST_PX = 448
+PICTURED = 3
+"""Images of a data set that are shown for every method."""
+WORST = 2
+"""Worst images of every method on a data set that are shown besides."""
 # Okabe and Ito's bluish green, vermilion and blue: told apart by colour-blind readers.
 RIGHT, FALSE, MISSED = (0, 158, 115), (213, 94, 0), (0, 114, 178)
 LEGEND = "green: found; orange: found where there is none; blue: missed"
@@ -52,6 +57,17 @@ class Row:
     image: str
     method: str
     pictures: tuple[Picture, ...]
+
+
+def pictured_images(images: Sequence[Mapping[str, Any]]) -> tuple[list[int], list[int]]:
+    """Numbers of the images that are shown: some for every method, and the worst of this one by F1.
+
+    Args:
+        images: of a run's result.
+    """
+    common = np.unique(np.linspace(0, len(images) - 1, PICTURED).round().astype(int)).tolist()
+    by_score = sorted(range(len(images)), key=lambda number: float(images[number]["f1"]))
+    return common, by_score[:WORST]
 
 
 def draw_truth(image: Image, truth: Mask) -> Image:

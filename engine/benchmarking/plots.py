@@ -29,6 +29,7 @@ def _style(methods: Sequence[str], method: str) -> tuple[str, str, str]:
 def _laid_out(figure: go.Figure, title: str, height: int, names: Sequence[str]) -> go.Figure:
     rows = 1 + sum(len(short_name(name)) + 6 for name in names) // 90
     figure.update_layout(
+        template="plotly_white",  # named: Streamlit sets another default
         title={"text": title, "font": {"size": 15}},
         height=height + 22 * rows,
         margin={"l": 55, "r": 20, "t": 48, "b": 40},

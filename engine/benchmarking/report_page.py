@@ -21,7 +21,8 @@ th, td { padding: .25rem .5rem; border-bottom: 1px solid #dfe6ec; text-align: le
 th { background: #f2f5f8; position: sticky; top: 0; }
 td.number { text-align: right; }
 td.best { font-weight: 650; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(520px, 1fr)); gap: .5rem; }
+.plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(520px, 1fr)); gap: .5rem; }
+.plots > div { min-width: 0; }
 .row { display: flex; flex-wrap: wrap; gap: .6rem; }
 figure { margin: 0; width: 190px; }
 figure img { width: 100%; display: block; border: 1px solid #cfd8e1; }

@@ -24,16 +24,6 @@ DETECTOR_IMAGES = 60
 """Training images that the detector's threshold is chosen on: one number needs no more."""
 
 PREDICTIONS = "predictions"
-PICTURED = 3
-"""Images of a data set that the gallery shows for every method."""
-WORST = 2
-"""Worst images of every method on a data set that it shows besides."""
-
-
-def pictured_images(images: Sequence[dict[str, Any]]) -> tuple[list[int], list[int]]:
-    """Numbers of the images in the gallery: some for every method, and the worst of this one by F1."""
-    by_score = sorted(range(len(images)), key=lambda number: images[number]["f1"])
-    return spread_sample(range(len(images)), PICTURED), by_score[:WORST]
 
 
 def _finite(measures: dict[str, float]) -> dict[str, float | None]:

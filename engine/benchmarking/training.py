@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from engine.benchmarking.gallery import pictured_images
 from engine.benchmarking.plan import CHECKPOINT, DETECTOR, Method, Run, RunSettings
 from engine.benchmarking.results import RESULT_FILE, RunResult, write_json
-from engine.benchmarking.scoring import detect, detector_threshold, pictured_images, score_predictions
+from engine.benchmarking.scoring import detect, detector_threshold, score_predictions
 from engine.candidates import connected_lines, ridge_response
 from engine.checkpoints import load_checkpoint
 from engine.complexity import measure_complexity
