@@ -39,7 +39,8 @@ def benchmark(
     ] = None,
     against: Annotated[str | None, typer.Option(help="Method that the others are tested against.")] = None,
     ablation: Annotated[
-        list[str] | None, typer.Option(help="Add a paper's ablation table: 000, 001 or 002.")
+        list[str] | None,
+        typer.Option(help="Add a paper's ablation table: 000, 001 or 002; with options as 001:small=true."),
     ] = None,
     layout: Annotated[str | None, typer.Option(help="Layout of the data; recognised by default.")] = None,
     tolerance_px: Annotated[float, typer.Option(min=0, help="Distance that still counts as a hit.")] = 2.0,

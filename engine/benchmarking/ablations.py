@@ -5,9 +5,11 @@ is what stands beside it here; likewise for Dice.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.errors import SettingsError
+
+PEER = "smp_"
 
 
 @dataclass(frozen=True)
@@ -110,17 +112,28 @@ ABLATIONS: dict[str, Ablation] = {
 """Source: seed 000, table 4; seed 001, table 6; seed 002, tables 3 and 4."""
 
 
-def ablation(name: str) -> Ablation:
-    """One of `ABLATIONS`.
+def ablation(text: str) -> Ablation:
+    """One of `ABLATIONS`, written NAME or NAME:option=value...
+
+    The options are given to all variants of the paper's own network, not to a peer: `001:small=true` is what
+    a CPU can train.
 
     Raises:
         SettingsError: an unknown name.
     """
+    name, _, options = text.partition(":")
     if name not in ABLATIONS:
         raise SettingsError(f"There is no ablation {name!r}.", f"Choose one of: {', '.join(ABLATIONS)}.")
-    return ABLATIONS[name]
+    found = ABLATIONS[name]
+    if not options:
+        return found
+    variants = tuple(
+        variant if PEER in variant.method else replace(variant, method=f"{variant.method}:{options}")
+        for variant in found.variants
+    )
+    return replace(found, title=f"{found.title}, {options}", variants=variants)
 
 
-def ablation_methods(name: str) -> list[str]:
+def ablation_methods(text: str) -> list[str]:
     """The methods of an ablation table, as `--models` takes them."""
-    return [variant.method for variant in ablation(name).variants]
+    return [variant.method for variant in ablation(text).variants]

@@ -97,7 +97,7 @@ def bar_plot(runs: pd.DataFrame, measure: str) -> go.Figure:
 def box_plot(images: pd.DataFrame, measure: str) -> go.Figure:
     """The measure of every test image (mean of the seeds). Source: seed 000, figure 7; seed 001, figure 7."""
     methods = list(images["method"].unique())
-    values = images.groupby(["data", "method", "image"], sort=False)[measure].mean().reset_index()
+    values = images.groupby(["data", "method", "number", "image"], sort=False)[measure].mean().reset_index()
     figure = go.Figure()
     for method in methods:
         colour, _, _ = _style(methods, method)

@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from jinja2 import Environment
 from plotly.offline import get_plotlyjs
 
-from engine.benchmarking.ablations import ABLATIONS
+from engine.benchmarking.ablations import ablation
 from engine.benchmarking.gallery import LEGEND, Picture, Row, read_gallery
+from engine.benchmarking.plan import folder_name
 from engine.benchmarking.plots import all_plots
 from engine.benchmarking.report_page import PAGE
 from engine.benchmarking.results import Benchmark
@@ -119,8 +120,10 @@ def _sections(benchmark: Benchmark, runs: pd.DataFrame, images: pd.DataFrame) ->
         Section("costs", "What training took", "Mean of the runs, this machine.", cost_table(runs)),
     ]  # fmt: skip
     for name in benchmark.plan["ablations"]:
-        title = f"Ablation: {ABLATIONS[name].title}"
-        found.append(Section(f"ablation-{name}", title, ABLATION_NOTE, ablation_table(name, runs)))
+        title = f"Ablation: {ablation(name).title}"
+        found.append(
+            Section(f"ablation-{folder_name(name)}", title, ABLATION_NOTE, ablation_table(name, runs))
+        )
     return [section for section in found if not section.table.empty]
 
 
@@ -128,7 +131,9 @@ def title_of(benchmark: Benchmark) -> str:
     """Data sets, methods and seeds in one line."""
     plan = benchmark.plan
     names = ", ".join(data["name"] for data in plan["data"])
-    return f"{len(plan['methods'])} methods on {names}, {len(plan['seeds'])} seed(s)"
+    counts = [(len(plan["methods"]), "method"), (len(plan["seeds"]), "seed")]
+    methods, seeds = (f"{count} {word}" + ("s" if count != 1 else "") for count, word in counts)
+    return f"{methods} on {names}, {seeds}"
 
 
 def facts(benchmark: Benchmark) -> list[str]:

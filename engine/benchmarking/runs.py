@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
@@ -144,6 +145,11 @@ def _make_at_once(plan: Plan, opened: list[Run], out: Path, jobs: int, meter: _M
                     meter.report(place, share)
                 for future in done:
                     meter.end(waiting.pop(future), future.result())
+        except BrokenProcessPool as error:
+            raise EngineError(
+                "A process that made a run was killed, probably because the memory was full.",
+                "Give fewer --jobs, then the same command again: what is finished is kept.",
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             for process in multiprocessing.active_children():
@@ -202,7 +208,7 @@ def run_benchmark(
 
     Raises:
         SettingsError: a plan that cannot be run, or a folder with a benchmark of other settings.
-        EngineError: a method that cannot be made, told before any run.
+        EngineError: a method that cannot be made, told before any run; or a process that was killed.
     """
     from engine.benchmarking.training import check_method
 

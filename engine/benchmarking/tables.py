@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from engine.benchmarking.ablations import ABLATIONS
+from engine.benchmarking.ablations import ablation
 from engine.benchmarking.results import Benchmark
 from engine.benchmarking.statistics import holm, paired_test
 from engine.metrics import LOWER_IS_BETTER
@@ -98,10 +98,11 @@ def run_table(benchmark: Benchmark) -> pd.DataFrame:
 
 
 def image_table(benchmark: Benchmark) -> pd.DataFrame:
-    """One line an image of a run: data, method, seed, image (its name), and its measures."""
+    """One line an image of a run: data, method, seed, number, image (its name), and its measures."""
     return pd.DataFrame(
         [
-            {"data": run.data, "method": run.method, "seed": run.seed, "image": image["name"]}
+            {"data": run.data, "method": run.method, "seed": run.seed}
+            | {"number": image["number"], "image": image["name"]}
             | {name: image[name] for name in MEASURES if image.get(name) is not None}
             for run in benchmark.results
             for image in run.images
@@ -163,7 +164,7 @@ def _by_unit(unit: str, runs: pd.DataFrame, images: pd.DataFrame, measure: str) 
     """Values (unit x method), complete for the methods they belong to."""
     if unit == "images":
         # seeds of one image are not new evidence about images: their mean is one value
-        return images.pivot_table(measure, ["data", "image"], "method", aggfunc="mean")
+        return images.pivot_table(measure, ["data", "number"], "method", aggfunc="mean")
     if unit == "data sets":
         return runs.pivot_table(measure, "data", "method", aggfunc="mean")
     seeded = runs[runs["seed"].notna()].pivot_table(measure, "seed", "method", aggfunc="mean")
@@ -235,21 +236,21 @@ def ablation_table(name: str, runs: pd.DataFrame) -> pd.DataFrame:
     """A paper's ablation table as measured here, the paper's claims beside it.
 
     Args:
-        name: of `ABLATIONS`.
+        name: as `engine.benchmarking.ablations.ablation` takes it.
         runs: from `run_table`; variants without runs are left out.
 
     Returns:
         data, variant, one column a part (yes or empty), every measure, and `MEASURE_paper`.
     """
-    ablation, lines = ABLATIONS[name], []
+    table, lines = ablation(name), []
     for data, of_data in runs.groupby("data", sort=False):
-        for variant in ablation.variants:
+        for variant in table.variants:
             values = of_data[of_data["method"] == variant.method]
             if values.empty:
                 continue
             line: dict[str, object] = {"data": data, "variant": variant.title}
-            line |= {part: "yes" if part in variant.parts else "" for part in ablation.parts}
-            for measure in ablation.measures:
+            line |= {part: "yes" if part in variant.parts else "" for part in table.parts}
+            for measure in table.measures:
                 line[measure] = values[measure].mean()
                 line[f"{measure}_sd"] = values[measure].std()
                 line[f"{measure}_paper"] = variant.claims.get(measure)

@@ -94,6 +94,9 @@ def test_folders_are_plain_and_tell_methods_apart():
 def test_the_ablations_are_those_of_the_papers():
     assert ablation_methods("001")[1] == "context_cracknet:global_context=false"
     assert ABLATIONS["000"].variants[1].parts == {"SAE"}
+    assert ablation_methods("000:small=true")[:2] == [
+        "ce_dice+smp_unet:encoder=resnet18", "crack_segmenter:variant=v0:small=true",
+    ]  # fmt: skip
     for name in ABLATIONS:
         for text in ablation_methods(name):
             with torch.device("meta"):  # shapes without numbers: the large networks in no time
@@ -157,9 +160,9 @@ def test_the_score_table_says_who_is_best():
 def test_images_are_compared_by_the_mean_of_their_seeds_and_seeds_only_where_there_are_some():
     images = pd.DataFrame(
         [
-            {"data": "x", "method": method, "seed": seed, "image": image, "f1": f1}
+            {"data": "x", "method": method, "seed": seed, "number": number, "image": "i", "f1": f1}
             for method, seed, shift in (("a", 0, 0.0), ("a", 1, 0.2), ("b", None, 0.0), ("c", None, 0.05))
-            for image, f1 in (("i", 0.1 + shift), ("j", 0.3 + shift), ("k", 0.6 + 2 * shift))
+            for number, f1 in enumerate((0.1 + shift, 0.3 + shift, 0.6 + 2 * shift))
         ]
     )
     found = comparison_table(RUNS, images, "b").set_index(["over", "method"])
