@@ -51,7 +51,8 @@ COMPLEXITY_NOTE = (
     "A multiplication and an addition are two operations. One image at a time, here, after all runs."
 )
 ABLATION_NOTE = (
-    "Beside each measured figure the paper's own, of its own data and training: not to be subtracted."
+    "Beside each measured figure the paper's own, of its own data and training: compare the order. What the "
+    "papers call mIoU is taken for the mean over images of the crack's IoU, which is what fits their Dice."
 )
 
 
@@ -157,6 +158,8 @@ def facts(benchmark: Benchmark) -> list[str]:
         f"{data['name']} ({data['layout']}): {data['train']} images to train with, {data['test']} to test on."
         for data in plan["data"]
     ]
+    if len(plan["seeds"]) == 1:
+        said.append("One seed: whether another training would give the same order cannot be told.")
     if not benchmark.complete:
         said.append(f"Not complete: {len(benchmark.results)} of {plan['runs']} runs are finished.")
     said += [f"Could not be made: {run}: {why}" for run, why in benchmark.errors.items()]

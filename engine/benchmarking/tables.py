@@ -189,7 +189,8 @@ def comparison_table(runs: pd.DataFrame, images: pd.DataFrame, against: str) -> 
     lines: list[dict[str, object]] = []
     for measure in (name for name in TESTED if name in images and name in runs):
         for unit in UNITS:
-            if unit == "data sets" and runs["data"].nunique() < 2:
+            column = {"data sets": "data", "seeds": "seed"}.get(unit)
+            if column is not None and runs[column].nunique() < 2:
                 continue
             values = _by_unit(unit, runs, images, measure)
             if against not in values:
