@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -139,3 +140,20 @@ PRESETS: dict[str, TrainSettings] = {
     ),
 }  # fmt: skip
 """Change one with `dataclasses.replace`."""
+
+FAST_RATES = {"crack_segmenter": 1e-2}
+"""Learning rates of "fast" for networks that learn next to nothing in minutes at the common one."""
+
+
+def preset_settings(preset: str, model: str | None = None) -> TrainSettings:
+    """A preset's settings, with another network than its own where one is named.
+
+    Raises:
+        SettingsError: an unknown preset.
+    """
+    if preset not in PRESETS:
+        raise SettingsError(f"There is no preset {preset!r}.", f"Choose one of: {', '.join(PRESETS)}.")
+    settings = replace(PRESETS[preset], model=model or PRESETS[preset].model)
+    if preset == "fast":
+        return replace(settings, learning_rate=FAST_RATES.get(settings.model, settings.learning_rate))
+    return settings

@@ -121,17 +121,15 @@ def make_settings(
     """
     from engine.benchmarking.plan import parse_method
     from engine.errors import SettingsError
-    from engine.presets import PRESETS
+    from engine.presets import preset_settings
 
-    if preset not in PRESETS:
-        raise SettingsError(f"There is no preset {preset!r}.", f"Choose one of: {', '.join(PRESETS)}.")
-    settings = PRESETS[preset]
+    method = None if model is None else parse_method(model)
+    settings = preset_settings(preset, method.model if method else None)
     changes = dict(others)
     if any(value is not None for value in limits.values()):
         changes |= {**dict.fromkeys(LIMITS), **limits}
-    if model is not None:
-        method = parse_method(model)
-        changes |= {"model": method.model, "model_options": dict(method.options)}
+    if method is not None:
+        changes["model_options"] = dict(method.options)
         if method.loss is not None and method.loss != settings.objective:
             changes |= {"objective": method.loss, "objective_options": {}}
     known = {field.name for field in fields(settings)}

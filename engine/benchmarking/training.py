@@ -24,7 +24,7 @@ from engine.inference import InferenceSettings, predict_probability_map, resolve
 from engine.labelled_data import train_labelled
 from engine.models import create_model
 from engine.models.base import CrackModel
-from engine.presets import LOSSES, PRESETS, make_objective
+from engine.presets import LOSSES, make_objective, preset_settings
 from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
 from engine.train_settings import TrainSettings
 
@@ -47,11 +47,7 @@ def train_settings(method: Method, settings: RunSettings, seed: int) -> TrainSet
     Raises:
         SettingsError: an unknown preset or loss.
     """
-    if settings.preset not in PRESETS:
-        raise SettingsError(
-            f"There is no preset {settings.preset!r}.", f"Choose one of: {', '.join(PRESETS)}."
-        )
-    preset = PRESETS[settings.preset]
+    preset = preset_settings(settings.preset, method.model)
     if method.loss is not None and method.loss not in LOSSES:
         raise SettingsError(
             f"There is no loss named {method.loss!r}.", f"Choose one of: {', '.join(LOSSES)}."
@@ -62,7 +58,6 @@ def train_settings(method: Method, settings: RunSettings, seed: int) -> TrainSet
         limits = {"steps": None, "epochs": settings.epochs, "cpu_minutes": settings.cpu_minutes}
     return replace(
         preset,
-        model=method.model,
         model_options=dict(method.options),
         objective=method.loss or preset.objective,
         objective_options={} if own_loss else preset.objective_options,
