@@ -57,7 +57,7 @@ def main() -> int:
     )
     parser.add_argument("data_dir", type=Path)
     parser.add_argument("--cpu-minutes", type=float, default=12.0, help="of each training of the first table")
-    parser.add_argument("--two-phase-minutes", type=float, default=8.0, help="of each of the second")
+    parser.add_argument("--two-phase-minutes", type=float, default=6.0, help="of each of the second")
     parser.add_argument("--label-free-minutes", type=float, default=2.0, help="of each of the third")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at once, one thread each")
     parser.add_argument("--out", type=Path, help="folder for the runs; a temporary one by default")
