@@ -133,8 +133,8 @@ PRESETS: dict[str, TrainSettings] = {
         model="attention_resunet", objective="ce_dice", optimiser="sgd", momentum=0.9, learning_rate=1e-3,
         weight_decay=1e-6, batch=32, epochs=30, patch_px=48, crack_share=0.6, crops_per_image=2000,
     ),
-    # The project's own: what gets furthest in few minutes. Of the rates 0.0005, 0.001 and 0.002 the middle one
-    # was best on held-out training images of CFD and on Crack500 (1.5 CPU minutes, one seed each).
+    # The project's own: what gets furthest in few minutes. Of the rates 0.0005, 0.001 and 0.002 the middle
+    # one was best on held-out training images of CFD and on Crack500 (1.5 CPU minutes, one seed each).
     "fast": TrainSettings(
         objective="ce_dice", optimiser="adamw", learning_rate=1e-3, weight_decay=1e-4, schedule="one_cycle",
         ema=0.99, batch=8, patch_px=192, augmentation="fast", cpu_minutes=8.0,
