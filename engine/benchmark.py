@@ -11,9 +11,14 @@ import numpy.typing as npt
 
 from engine.datasets import LabelledImage, find_pairs, open_data_set, read_field_of_view, read_pair
 from engine.errors import EngineError
-from engine.inference import InferenceSettings, predict_probability_map
+from engine.inference import InferenceSettings, predict_probability_map, resolve_device
 from engine.metrics import DEFAULT_THRESHOLDS, Counts, sweep_thresholds
 from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
+
+OWN_MEASURES = (
+    "precision", "recall", "f1", "iou", "tolerant_precision", "tolerant_recall", "tolerant_f1",
+)  # fmt: skip
+BEST_MEASURES = ("f1", "tolerant_f1", "iou")
 
 Scorer = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
@@ -67,6 +72,8 @@ def evaluate_folder(
     layout: str | None = None,
     split: str = "all",
     settings: InferenceSettings | None = None,
+    patch_px: int | None = None,
+    stride_px: int = 1,
     on_image: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Score a checkpoint on a data set, at its own threshold and at the best of a sweep.
@@ -80,6 +87,8 @@ def evaluate_folder(
         split: images to use, one of `engine.datasets.SPLITS`.
         settings: how to predict; a threshold or working scale left None is the checkpoint's own, the scale
             estimated from the images (never from the masks) unless the checkpoint fixes one.
+        patch_px: predict by overlapping patches of that side, at scale 1 (seed 003); None: whole images.
+        stride_px: of those patches.
         on_image: called with images done and images in all.
 
     Returns:
@@ -91,6 +100,7 @@ def evaluate_folder(
         EngineError: see `open_data_set`, `read_pair`, `load_checkpoint`.
     """
     from engine.checkpoints import load_checkpoint
+    from engine.patch_prediction import predict_patches
 
     started = time.monotonic()
     pairs = _pairs_of(Path(data_dir), names, layout, split)
@@ -98,14 +108,21 @@ def evaluate_folder(
     model, card = load_checkpoint(checkpoint)
     threshold = card.threshold if settings.threshold is None else settings.threshold
     scale = card.working_scale if settings.working_scale is None else settings.working_scale
+    scale = scale if patch_px is None else 1.0
     if scale is None:
         sample = [sample_middle(read_pair(pair)[0]) for pair in spread_sample(pairs, SAMPLE_IMAGES)]
         scale = estimate_working_scale(model, sample, settings).scale
     settings = replace(settings, threshold=threshold, working_scale=scale)
     thresholds = sorted({*DEFAULT_THRESHOLDS, threshold})
+
+    def score(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        if patch_px is None:
+            return predict_probability_map(model, image, settings)
+        return predict_patches(model, image, patch_px, stride_px, device=resolve_device(settings.device))
+
     pooled = sweep_pairs(
         pairs,
-        lambda image: predict_probability_map(model, image, settings),
+        score,
         thresholds,
         tolerance_px,
         on_image,
@@ -117,18 +134,7 @@ def evaluate_folder(
         "checkpoint": str(checkpoint),
         "threshold": threshold,
         "working_scale": scale,
-        "precision": own.precision,
-        "recall": own.recall,
-        "f1": own.f1,
-        "iou": own.iou,
-        "tolerant_precision": own.tolerant_precision,
-        "tolerant_recall": own.tolerant_recall,
-        "tolerant_f1": own.tolerant_f1,
-        "best": {
-            "threshold": best_threshold,
-            "f1": best.f1,
-            "tolerant_f1": best.tolerant_f1,
-            "iou": best.iou,
-        },
+        **{name: getattr(own, name) for name in OWN_MEASURES},
+        "best": {"threshold": best_threshold} | {name: getattr(best, name) for name in BEST_MEASURES},
         "seconds": time.monotonic() - started,
     }

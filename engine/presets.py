@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from engine.errors import SettingsError
-from engine.losses import cross_entropy_and_dice
+from engine.losses import cross_entropy, cross_entropy_and_dice
 from engine.models.base import CrackModel
 from engine.objectives import Objective, Supervised
 from engine.train_settings import TrainSettings
@@ -31,6 +31,10 @@ def _supervised(model: CrackModel, name: str, loss: Loss, options: dict[str, Any
 
 def _ce_dice(model: CrackModel, **options: Any) -> Objective:
     return _supervised(model, "ce_dice", cross_entropy_and_dice, options)
+
+
+def _ce(model: CrackModel, **options: Any) -> Objective:
+    return _supervised(model, "ce", cross_entropy, options)
 
 
 def _bce_dice(model: CrackModel, **options: Any) -> Objective:
@@ -67,7 +71,14 @@ def _aseg(model: CrackModel, **options: Any) -> Objective:
     return _cirl(model, **{"switch_at": 1.0, **options})
 
 
+def _refinement(model: CrackModel, **options: Any) -> Objective:
+    from engine.losses.refinement import RefinementObjective
+
+    return RefinementObjective(model, **options)
+
+
 LOSSES: dict[str, Make] = {
+    "ce": _ce,
     "ce_dice": _ce_dice,
     "bce_dice": _bce_dice,
     "multiclass": _multiclass,
@@ -75,9 +86,11 @@ LOSSES: dict[str, Make] = {
     "paper": _paper,
     "cirl": _cirl,
     "aseg": _aseg,
+    "refinement": _refinement,
 }
-"""ce_dice: seed 003, eq. 4. bce_dice: seed 001, eq. 18. multiclass: seed 001, eq. 21. cldice: centre lines.
-paper: seed 000, eq. 42, without labels. cirl: seed 002, both phases; aseg: its first phase only (eq. 7)."""
+"""ce: seed 003, eq. 5. ce_dice: eq. 4. bce_dice: seed 001, eq. 18. multiclass: seed 001, eq. 21. cldice:
+centre lines. paper: seed 000, eq. 42, without labels. cirl: seed 002, both phases; aseg: its first phase only
+(eq. 7). refinement: cracks and outlines of every pass, for jtfn."""
 
 
 def make_objective(name: str, model: CrackModel, **options: Any) -> Objective:

@@ -140,6 +140,13 @@ def evaluate(
         str | None, typer.Option(help="How the data set lies (docs/data_sets.md); recognised if not given.")
     ] = None,
     split: Annotated[str, typer.Option(help="Images to score: train, validation, test or all.")] = "all",
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Probability of a crack, in place of the checkpoint's.")
+    ] = None,
+    patch_px: Annotated[
+        int | None, typer.Option(min=1, help="Predict by overlapping patches of that side (slow).")
+    ] = None,
+    stride_px: Annotated[int, typer.Option(min=1, help="Distance of the patches.")] = 1,
     json: JsonFile = None,
 ) -> None:
     """Score a checkpoint against labelled masks: pooled precision, recall, F1 and IoU.
@@ -149,7 +156,11 @@ def evaluate(
     """
     from app.cli.engine import evaluate_folder
 
-    write_json(json, evaluate_folder(data_dir, checkpoint, tolerance_px, layout, split))
+    scores = evaluate_folder(
+        data_dir, checkpoint, tolerance_px, threshold,
+        layout=layout, split=split, patch_px=patch_px, stride_px=stride_px,
+    )  # fmt: skip
+    write_json(json, scores)
 
 
 def main() -> None:

@@ -156,22 +156,17 @@ def _free_stem(stem: str, taken: Any) -> str:
 
 
 def evaluate_folder(
-    data_dir: Path, checkpoint: str, tolerance_px: float, layout: str | None = None, split: str = "all"
+    data_dir: Path, checkpoint: str, tolerance_px: float, threshold: float | None = None, **how: Any
 ) -> dict[str, Any]:
-    """Score against labelled masks and show the table."""
+    """Score against labelled masks and show the table; `how` goes to `engine.benchmark.evaluate_folder`."""
     from app.cli.checkpoints import checkpoint_path
     from db.settings import get_settings
     from engine.benchmark import evaluate_folder as evaluate
     from engine.inference import InferenceSettings
 
-    settings = InferenceSettings(device=get_settings().device)
+    settings = InferenceSettings(device=get_settings().device, threshold=threshold)
     scores: dict[str, Any] = evaluate(
-        data_dir,
-        checkpoint_path(checkpoint),
-        tolerance_px=tolerance_px,
-        layout=layout,
-        split=split,
-        settings=settings,
+        data_dir, checkpoint_path(checkpoint), tolerance_px=tolerance_px, settings=settings, **how
     )
     scores["checkpoint"] = checkpoint
     say_table(

@@ -17,6 +17,8 @@ def model_for(loss):
     torch.manual_seed(0)
     if loss == "paper":
         return create_model("crack_segmenter", **SMALL["crack_segmenter"])
+    if loss == "refinement":
+        return create_model("jtfn", widths=[4, 8], iterations=2)
     return create_model("attention_resunet", filters=[4, 8], classes=3 if loss == "multiclass" else 1)
 
 
