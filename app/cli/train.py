@@ -40,7 +40,7 @@ def train(
     cpu_minutes: Annotated[
         float | None, typer.Option(min=0.01, help="The same, as CPU minutes (wall minutes on a GPU).")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, crops and the split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and crops; the split is always the same.")] = 0,
     out: Annotated[Path | None, typer.Option(help="Folder; trained/MODEL-PRESET-SEED by default.")] = None,
     layout: Annotated[str | None, typer.Option(help="Layout of the data; recognised by default.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the training that stopped in the folder.")] = False,
@@ -61,7 +61,8 @@ def train(
     device = resolve_device(get_settings().device)
     limits = {"epochs": epochs, "cpu_minutes": cpu_minutes}
     settings = make_settings(preset, model, limits, option or [], {"seed": seed, "device": device})
-    labelled = open_data_set(data, layout, seed)
+    # not by the seed: `evaluate --split test` must never meet an image that was learnt from
+    labelled = open_data_set(data, layout)
     train_pairs, validation_pairs = split_validation(labelled, settings.watches_validation)
     folder = out or Path("trained") / f"{settings.model}-{preset}-{seed}"
     checkpoint = folder / "checkpoint.safetensors"

@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli.train import make_settings, train
+from app.cli.train import MEASURES, make_settings, train
+from db.settings import get_settings
+from engine.benchmark import evaluate_folder
 from engine.checkpoints import load_checkpoint
 from engine.errors import EngineError, SettingsError
+from engine.inference import InferenceSettings
 from tests.integration.test_cli import pavescope
 
 NOTHING = {"epochs": None, "cpu_minutes": None}
@@ -23,7 +26,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = np.random.default_rng(0)
     for number in range(10):
         mask = np.zeros((48, 64), np.uint8)
-        mask[:, 6 * number : 6 * number + 3] = 255
+        mask[:, 6 * number : 6 * number + 1 + number] = 255  # no two as much crack
         image = np.where(mask > 0, 40, 160) + rng.integers(-20, 20, mask.shape)
         cv2.imwrite(str(folder / "images" / f"{number}.png"), image.astype(np.uint8))
         cv2.imwrite(str(folder / "masks" / f"{number}.png"), mask)
@@ -44,6 +47,14 @@ def test_a_training_leaves_a_checkpoint_and_its_figures(tmp_path: Path, data: Pa
     assert card.threshold == found["threshold"] and model.options["filters"] in ((4, 8), [4, 8])
     assert card.command.startswith("pavescope train --data") and str(tmp_path) not in card.command
     assert (out / "log.csv").read_text().count("\n") == 3
+    # the images that `evaluate` calls test images are those that were scored, whatever the seed
+    plain = InferenceSettings(device=get_settings().device)
+    again = evaluate_folder(
+        data, out / "checkpoint.safetensors", layout="folder", split="test", settings=plain
+    )
+    assert {name: again[name] for name in MEASURES} == pytest.approx(
+        {name: found["test"][name] for name in MEASURES}
+    )
     with pytest.raises(SettingsError, match="finished"):
         train(data, out=out, resume=True)
 
