@@ -119,10 +119,12 @@ def _picture_attention(model: CrackModel, images: list[dict[str, Any]], data: Da
         images[index]["attention"] = files
 
 
-def _trained(
-    run: Run, settings: RunSettings, folder: Path, report: Report
-) -> tuple[CrackModel, float, float, dict[str, Any]]:
-    """Network, threshold, working scale, and what training took."""
+Made = tuple[CrackModel, float, InferenceSettings, dict[str, Any]]
+"""Network, threshold, how it predicts, and what training took."""
+
+
+def _trained(run: Run, settings: RunSettings, folder: Path, report: Report) -> Made:
+    """A network, and the way of predicting that its threshold was chosen for."""
     chosen = train_settings(run.method, settings, run.seed or 0)
     train, validation = split_validation(run.data, chosen.watches_validation)
     started = time.monotonic()
@@ -139,17 +141,20 @@ def _trained(
         name: getattr(result, name)
         for name in ("steps", "epochs", "cpu_minutes", "wall_minutes", "stopped_because")
     }
-    return result.model, result.threshold, chosen.working_scale, {**took, "settings": asdict(chosen)}
+    inference = InferenceSettings(
+        result.threshold, chosen.working_scale, device=chosen.device, bf16=chosen.bf16
+    )
+    return result.model, result.threshold, inference, {**took, "settings": asdict(chosen)}
 
 
-def _shipped(run: Run) -> tuple[CrackModel, float, float, dict[str, Any]]:
+def _shipped(run: Run, settings: RunSettings) -> Made:
     """A checkpoint as it is; a working scale it does not fix is estimated on unlabelled training images."""
     model, card = load_checkpoint(run.method.model)
     scale = card.working_scale
     if scale is None:
         sample = [sample_middle(read_pair(pair)[0]) for pair in spread_sample(run.data.train, SAMPLE_IMAGES)]
         scale = estimate_working_scale(model, sample, InferenceSettings()).scale
-    return model, card.threshold, scale, {}
+    return model, card.threshold, InferenceSettings(card.threshold, scale, device=settings.device), {}
 
 
 def make_run(run: Run, settings: RunSettings, folder: Path, report: Report) -> None:
@@ -174,9 +179,9 @@ def make_run(run: Run, settings: RunSettings, folder: Path, report: Report) -> N
         def predict(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
             return detect(image, ridge)
     else:
-        made = _shipped(run) if run.method.kind == CHECKPOINT else _trained(run, settings, folder, report)
-        model, threshold, scale, training = made
-        inference = InferenceSettings(threshold, scale, device=settings.device)
+        checkpoint = run.method.kind == CHECKPOINT
+        made = _shipped(run, settings) if checkpoint else _trained(run, settings, folder, report)
+        model, threshold, inference, training = made
 
         def predict(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
             return predict_probability_map(model, image, inference)
