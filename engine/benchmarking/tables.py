@@ -38,6 +38,7 @@ MEASURES = {
     "hamming_px": Measure("Hamming (px)", 0),
     "hausdorff_px": Measure("Hausdorff (px)", 1),
     "hausdorff95_px": Measure("Hausdorff 95 % (px)", 1),
+    "one_sided_images": Measure("Images without Hausdorff", 1),
 }
 TESTED = ("f1", "miou", "tolerant_f1")
 UNITS = ("images", "seeds", "data sets")
@@ -303,13 +304,20 @@ def for_people(table: pd.DataFrame) -> pd.DataFrame:
 def best_cells(table: pd.DataFrame) -> pd.DataFrame:
     """Which cells of a score table hold the best of their data set. Same shape, bool.
 
+    A mean Hausdorff distance that leaves images out, since nothing was found in them, is no candidate: it
+    would reward finding nothing.
+
     Args:
         table: from `score_table`.
     """
     best = pd.DataFrame(False, table.index, table.columns)
-    for measure in (name for name in MEASURES if name in table):
-        groups = table.groupby("data")[measure]
-        best[measure] = table[measure] == groups.transform("min" if measure in LOWER_IS_BETTER else "max")
+    for measure in (name for name in MEASURES if name in table and name != "one_sided_images"):
+        values = table[measure]
+        if measure.startswith("hausdorff") and "one_sided_images" in table:
+            values = values.where(table["one_sided_images"] == 0)
+        best[measure] = values == values.groupby(table["data"]).transform(
+            "min" if measure in LOWER_IS_BETTER else "max"
+        )
     return best
 
 

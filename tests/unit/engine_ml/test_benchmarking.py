@@ -11,7 +11,7 @@ from scipy import stats
 
 from engine.benchmarking.ablations import ABLATIONS, ablation_methods
 from engine.benchmarking.gallery import FALSE, MISSED, RIGHT, draw_comparison, make_gallery, read_gallery
-from engine.benchmarking.plan import Plan, RunSettings, parse_method, parse_methods
+from engine.benchmarking.plan import Plan, Run, RunSettings, parse_method, parse_methods
 from engine.benchmarking.report import make_report, render_html, render_markdown, write_report
 from engine.benchmarking.results import read_benchmark
 from engine.benchmarking.runs import open_runs, run_benchmark
@@ -28,7 +28,7 @@ from engine.benchmarking.tables import (
     score_table,
     to_markdown,
 )
-from engine.benchmarking.training import check_method, split_validation, train_settings
+from engine.benchmarking.training import _trained, check_method, split_validation, train_settings
 from engine.errors import EngineError, SettingsError
 from engine.presets import PRESETS
 from tests.unit.engine_ml.benchmarks import made_up_data
@@ -155,6 +155,15 @@ def test_the_score_table_says_who_is_best():
     assert shown.loc[0, "F1 (Dice)"] == "0.5500 ± 0.2121"
     one = score_table(RUNS[RUNS["data"] == "x"])
     assert ALL_DATA not in set(one["data"])
+
+
+def test_finding_nothing_does_not_win_by_hausdorff():
+    runs = scores(a=[("x", 0, 0.6)], b=[("x", 0, 0.9)]).assign(one_sided_images=[0.0, 3.0])
+    table = score_table(runs)
+    best = best_cells(table)
+    assert list(table["method"][best["hausdorff95_px"]]) == ["a"]  # b is nearer, in the images it counts
+    assert list(table["method"][best["f1"]]) == ["b"] and not best["one_sided_images"].any()
+    assert list(for_people(table)["Images without Hausdorff"]) == ["0.0", "3.0"]
 
 
 def test_images_are_compared_by_the_mean_of_their_seeds_and_seeds_only_where_there_are_some():
@@ -362,6 +371,17 @@ def test_validation_is_taken_from_training_images_only_where_it_is_used(tmp_path
     assert held and sorted([*rest, *held], key=lambda pair: pair.image) == list(data.train)
     own = replace(data, validation=data.test[:1])
     assert split_validation(own, wanted=True) == (data.train, data.test[:1])
+
+
+def test_predictions_have_the_precision_that_the_threshold_was_chosen_for(tmp_path):
+    data = made_up_data(tmp_path / "set")
+    method = parse_method("attention_resunet:filters=4/8")
+    settings = RunSettings(preset="seed-003", cpu_minutes=0.0001, device="cpu")
+    _, threshold, inference, training = _trained(
+        Run(data, method, 0), settings, tmp_path / "run", lambda share: None
+    )
+    assert not inference.bf16 and not training["settings"]["bf16"]
+    assert inference.threshold == threshold
 
 
 def test_a_damaged_result_is_named(finished, tmp_path):
