@@ -83,6 +83,8 @@ def train(
     if labelled.test:
         say(f"Scoring {len(labelled.test)} test images ...")
         found["test"] = score(result, settings, labelled.test, tolerance_px)
+    else:
+        say(f"{labelled.name} has no test images: nothing was scored.")
     show = {**found, **{f"test {name}": value for name, value in found.get("test", {}).items()}}
     say_table(
         ["Measure", "Value"], [[name, value] for name, value in show.items() if not isinstance(value, dict)]

@@ -1,5 +1,6 @@
 """`pavescope train` as people and scripts meet it."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -57,6 +58,17 @@ def test_a_training_leaves_a_checkpoint_and_its_figures(tmp_path: Path, data: Pa
     )
     with pytest.raises(SettingsError, match="finished"):
         train(data, out=out, resume=True)
+
+
+def test_that_nothing_was_scored_is_said(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "no_test"
+    for name in ("images", "masks"):  # of a single photo none is left to test with
+        (folder / name).mkdir(parents=True)
+        shutil.copy(data / name / "5.png", folder / name)
+    train(folder, "attention_resunet:filters=4/8", option=["patch_px=32", "epochs=1"], out=tmp_path / "out")
+    assert "no test images: nothing was scored" in capsys.readouterr().out
 
 
 def test_what_cannot_be_trained_is_said(tmp_path: Path, data: Path) -> None:
