@@ -41,8 +41,8 @@ SHOWN = (
 SCORES_NOTE = (
     "Counts of all pixels of the test images together, mean ± standard deviation over seeds; in the lines of "
     "all data sets, mean and deviation over the data sets. Tolerant measures forgive {tolerance} px. A mean "
-    "Hausdorff distance leaves out the images in which only one of prediction and label has a crack, and says "
-    "little where there are some."
+    "Hausdorff distance leaves out images where only one of prediction and label has a crack: with some "
+    "of those it says little."
 )
 TESTS_NOTE = (
     "Each method minus {against}, paired, two-sided. Over images: each image's mean of the seeds; this "

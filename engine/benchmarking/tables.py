@@ -41,7 +41,8 @@ MEASURES = {
     "one_sided_images": Measure("Images without Hausdorff", 1),
 }
 TESTED = ("f1", "miou", "tolerant_f1")
-UNITS = ("images", "seeds", "data sets")
+UNITS = {"images": ["data", "number"], "seeds": ["seed"], "data sets": ["data"]}
+"""What the tests are over: columns that name one of each."""
 ALL_DATA = "all data sets"
 HEADINGS = {
     "data": "Data set",
@@ -115,7 +116,8 @@ def mean_and_deviation(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
     """Mean and sample standard deviation over seeds of every method on every data set, and over all data.
 
     The line `ALL_DATA` has the mean of the data sets' means; `deviation` there is that over data sets
-    (undefined for one), and `seed_deviation` that over seeds of each seed's mean over the data sets.
+    (undefined for one), and `seed_deviation` that over seeds of each seed's mean over the data sets. Of a
+    method that lacks a data set nothing is said there: its mean would be one of other data.
 
     Args:
         runs: from `run_table`.
@@ -125,15 +127,19 @@ def mean_and_deviation(runs: pd.DataFrame, measure: str) -> pd.DataFrame:
         data, method, mean, deviation, seed_deviation, runs; methods in the order they came.
     """
     lines = []
+    everything = runs["data"].unique()
     for method, of_method in runs.groupby("method", sort=False):
         means = []
         for data, of_data in of_method.groupby("data", sort=False):
             values = of_data[measure].astype(float)
             means.append(values.mean())
             lines.append((data, method, values.mean(), values.std(), values.std(), len(values)))
-        by_seed = of_method.groupby("seed", dropna=False)[measure].mean()
+        # a seed that lacks a data set is left out, and so is the mean of a method that does
+        by_seed = of_method.pivot_table(measure, "seed", "data").reindex(columns=everything).dropna()
         over_data = pd.Series(means, dtype=float)
-        lines.append((ALL_DATA, method, over_data.mean(), over_data.std(), by_seed.std(), len(of_method)))
+        whole = len(means) == len(everything) and over_data.notna().all()
+        mean, deviation = (over_data.mean(), over_data.std()) if whole else (math.nan, math.nan)
+        lines.append((ALL_DATA, method, mean, deviation, by_seed.mean(axis=1).std(), len(of_method)))
     columns = ["data", "method", "mean", "deviation", "seed_deviation", "runs"]
     return pd.DataFrame(lines, columns=columns)
 
@@ -161,22 +167,33 @@ def score_table(runs: pd.DataFrame) -> pd.DataFrame:
     return joined.sort_values("data", key=lambda names: names.map(order), kind="stable", ignore_index=True)
 
 
-def _by_unit(unit: str, runs: pd.DataFrame, images: pd.DataFrame, measure: str) -> pd.DataFrame:
-    """Values (unit x method), complete for the methods they belong to."""
-    if unit == "images":
-        # seeds of one image are not new evidence about images: their mean is one value
-        return images.pivot_table(measure, ["data", "number"], "method", aggfunc="mean")
-    if unit == "data sets":
-        return runs.pivot_table(measure, "data", "method", aggfunc="mean")
-    seeded = runs[runs["seed"].notna()].pivot_table(measure, "seed", "method", aggfunc="mean")
-    # what has no seed is the same beside every one
-    for method, value in runs[runs["seed"].isna()].groupby("method")[measure].mean().items():
-        seeded[method] = value
-    return seeded
+def _side_by_side(table: pd.DataFrame, method: str, against: str, measure: str) -> pd.DataFrame:
+    """Values of two methods, in columns of their names, where both have them: what only one has is left out.
+
+    What has no seed stands beside every seed of the other.
+
+    Args:
+        table: from `run_table` or `image_table`.
+        method: text of one.
+        against: text of the other.
+        measure: a column of the table.
+
+    Returns:
+        data, number where the table has it, seed where one of the two has seeds, `method`, `against`.
+    """
+    places = [name for name in ("data", "number", "seed") if name in table]
+    sides = []
+    for name in (method, against):
+        side = table.loc[table["method"] == name, [*places, measure]].rename(columns={measure: name})
+        sides.append(side if side["seed"].notna().any() else side.drop(columns="seed"))
+    on = [name for name in places if all(name in side for side in sides)]
+    return sides[0].merge(sides[1], on=on).dropna(subset=[method, against])
 
 
 def comparison_table(runs: pd.DataFrame, images: pd.DataFrame, against: str) -> pd.DataFrame:
     """Every other method against one, over images (mean of the seeds), over seeds and over data sets.
+
+    Each pair is compared on the data sets and seeds that both of them have.
 
     Args:
         runs: from `run_table`.
@@ -188,23 +205,20 @@ def comparison_table(runs: pd.DataFrame, images: pd.DataFrame, against: str) -> 
         wilcoxon_p_holm, note. Holm's correction counts the methods of one measure and unit.
     """
     lines: list[dict[str, object]] = []
+    methods = list(runs["method"].unique())
+    others = [name for name in methods if name != against] if against in methods else []
     for measure in (name for name in TESTED if name in images and name in runs):
-        for unit in UNITS:
-            column = {"data sets": "data", "seeds": "seed"}.get(unit)
-            if column is not None and runs[column].nunique() < 2:
-                continue
-            values = _by_unit(unit, runs, images, measure)
-            if against not in values:
+        for unit, keys in UNITS.items():
+            if unit != "images" and runs[keys[0]].nunique() < 2:
                 continue
             group = []
-            for method in (name for name in runs["method"].unique() if name != against and name in values):
-                if (
-                    unit == "seeds"
-                    and not runs.loc[runs["method"].isin((method, against)), "seed"].notna().any()
-                ):
+            for method in others:
+                both = _side_by_side(images if unit == "images" else runs, method, against, measure)
+                if not set(keys) <= set(both):
                     continue  # neither of the two has seeds
-                both = values[[method, against]].dropna()
-                found = paired_test(both[method].tolist(), both[against].tolist())
+                # seeds of one image are not new evidence about images: their mean is one value
+                values = both.groupby(keys)[[method, against]].mean()
+                found = paired_test(values[method].tolist(), values[against].tolist())
                 group.append(
                     {
                         "measure": measure, "over": unit, "method": method, "n": found.n,
