@@ -1,5 +1,6 @@
 """Run a benchmark: nothing finished is made again, several runs at once, the time left said (torch-free)."""
 
+import logging
 import multiprocessing
 import os
 import queue
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
@@ -23,7 +25,9 @@ from engine.benchmarking.results import (
     write_json,
     write_plan,
 )
-from engine.errors import EngineError, SettingsError
+from engine.errors import CancelledError, EngineError, SettingsError
+
+log = logging.getLogger(__name__)
 
 WATCH_S = 0.5
 
@@ -79,10 +83,16 @@ def _make(run: Run, settings: RunSettings, folder: Path, report: Callable[[float
 
     try:
         make_run(run, settings, folder, report)
-    except (EngineError, RuntimeError, MemoryError) as error:
-        # one method that does not work must not cost the night of all others
-        why = str(error) or type(error).__name__
-        write_json(folder / ERROR_FILE, {"run": run.title, "why": why})
+    except CancelledError:
+        raise
+    except Exception as error:
+        # a run that does not work must not cost the night of all others
+        why = str(error)
+        if not isinstance(error, EngineError):
+            why = f"{type(error).__name__}: {error}"
+            log.exception("%s", run.title)
+        with suppress(OSError):  # a full disk is told all the same
+            write_json(folder / ERROR_FILE, {"run": run.title, "kind": type(error).__name__, "why": why})
         return why
     (folder / ERROR_FILE).unlink(missing_ok=True)
     return None
@@ -188,6 +198,9 @@ def measure_methods(plan: Plan, out: Path) -> None:
                 known[method.text] = method_complexity(method, plan.settings.device)
             except EngineError:
                 continue  # its runs say why
+            except Exception:
+                log.exception("%s cannot be measured", method.text)
+                continue
             write_json(path, known)
 
 
@@ -204,7 +217,8 @@ def run_benchmark(
         plan: what to run.
         out: folder for all of it; one of an interrupted benchmark is gone on with.
         jobs: runs at once; above 1 each has a process of one thread of its own.
-        on_progress: called when a run ends and, now and then, in between; may raise to stop.
+        on_progress: called when a run ends and, now and then, in between; may raise
+            `CancelledError` or KeyboardInterrupt to stop.
 
     Raises:
         SettingsError: a plan that cannot be run, or a folder with a benchmark of other settings.

@@ -29,7 +29,7 @@ from engine.benchmarking.tables import (
     to_markdown,
 )
 from engine.benchmarking.training import _trained, check_method, split_validation, train_settings
-from engine.errors import EngineError, SettingsError
+from engine.errors import CancelledError, EngineError, SettingsError
 from engine.presets import PRESETS
 from tests.unit.engine_ml.benchmarks import made_up_data
 
@@ -155,6 +155,36 @@ def test_the_score_table_says_who_is_best():
     assert shown.loc[0, "F1 (Dice)"] == "0.5500 ± 0.2121"
     one = score_table(RUNS[RUNS["data"] == "x"])
     assert ALL_DATA not in set(one["data"])
+
+
+def test_only_what_both_methods_have_is_compared():
+    # a is 0.1 better wherever both have a run; its other runs, and those of b alone, would say otherwise
+    lines = {
+        "a": [("x", 0, 0.6), ("x", 1, 0.1), ("y", 0, 0.4), ("z", 0, 0.9), ("z", 1, 0.9)],
+        "b": [("x", 0, 0.5), ("y", 0, 0.3), ("y", 1, 0.9)],
+        "c": [("x", None, 0.2), ("y", None, 0.1)],
+    }
+    runs = scores(**lines)
+    images = pd.concat([runs.assign(number=number, image="i") for number in range(3)])
+    found = comparison_table(runs, images, "b").set_index(["over", "method"])
+    for over, n in (("images", 6), ("seeds", 1), ("data sets", 2)):
+        assert found.loc[(over, "a"), "n"] == n
+        assert found.loc[(over, "a"), "difference"] == pytest.approx(0.1)
+    # c beside each seed of b, on the data sets that b has with that seed: 0.15 - 0.4 and 0.1 - 0.9
+    assert found.loc[("seeds", "c"), "difference"] == pytest.approx((-0.25 - 0.8) / 2)
+    alone = comparison_table(scores(a=[("x", 0, 0.5)], b=[("y", 0, 0.5)]), images.iloc[:0], "b")
+    assert (alone["n"] == 0).all()
+
+
+def test_a_method_that_lacks_a_data_set_has_no_mean_of_all():
+    runs = scores(a=[("x", 0, 0.2), ("x", 1, 0.4), ("y", 0, 0.3)], b=[("y", 0, 0.9)])
+    found = mean_and_deviation(runs, "f1").set_index(["method", "data"])
+    assert found.loc[("a", ALL_DATA), "mean"] == pytest.approx(0.3)
+    assert np.isnan(found.loc[("a", ALL_DATA), "seed_deviation"])  # one seed has both data sets
+    assert np.isnan(found.loc[("b", ALL_DATA), ["mean", "deviation"]].astype(float)).all()
+    table = score_table(runs)
+    assert list(table["method"][best_cells(table)["f1"]]) == ["a", "a", "b"]
+    assert for_people(table).loc[1, "F1 (Dice)"] == "–"
 
 
 def test_finding_nothing_does_not_win_by_hausdorff():
@@ -362,6 +392,36 @@ def test_a_run_that_cannot_be_made_is_told_and_the_others_go_on(tmp_path):
     assert [run.data for run in found.results] == ["east"] and not found.complete
     assert list(found.errors) == ["detector on west"]
     assert "not a readable image" in render_markdown(make_report(found))
+
+
+def test_whatever_a_run_throws_is_that_runs_failure(tmp_path, caplog):
+    plan = Plan(
+        (made_up_data(tmp_path / "west"), made_up_data(tmp_path / "east")), parse_methods(["detector"])
+    )
+    out = tmp_path / "out"
+    for place in ("west", "east"):
+        (out / "runs" / place / "detector").mkdir(parents=True)
+    (out / "runs/west/detector/once").write_text("a file where the run's folder belongs")
+    run_benchmark(plan, out)
+    assert [run.data for run in read_benchmark(out).results] == ["east"]
+    assert "FileExistsError" in caplog.text and "Traceback" in caplog.text
+    (out / "runs/west/detector/once").unlink()
+    (out / "runs/west/detector/once/predictions").mkdir(parents=True)
+    (out / "runs/west/detector/once/predictions").rmdir()
+    (out / "runs/west/detector/once/predictions").write_text("")
+    run_benchmark(plan, out)
+    assert "FileExistsError: " in read_benchmark(out).errors["detector on west"]
+
+
+def test_a_benchmark_that_is_cancelled_stops(tmp_path):
+    plan = Plan((made_up_data(tmp_path / "west"),), parse_methods(["detector"]))
+
+    def cancel(progress):
+        raise CancelledError
+
+    with pytest.raises(CancelledError):
+        run_benchmark(plan, tmp_path / "out", on_progress=cancel)
+    assert not list((tmp_path / "out").rglob("error.json"))
 
 
 def test_validation_is_taken_from_training_images_only_where_it_is_used(tmp_path):
