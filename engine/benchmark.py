@@ -3,16 +3,29 @@
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
-from engine.datasets import LabelledImage, find_pairs, open_data_set, read_field_of_view, read_pair
+from engine.datasets import (
+    UNKNOWN,
+    LabelledImage,
+    find_pairs,
+    open_data_set,
+    read_classes,
+    read_pair,
+    read_truth,
+)
 from engine.errors import EngineError
 from engine.inference import InferenceSettings, predict_probability_map, resolve_device
 from engine.metrics import DEFAULT_THRESHOLDS, Counts, sweep_thresholds
+from engine.metrics_classes import class_ious, confusion_matrix, mean_iou
+from engine.models.base import CrackModel
 from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
 
 OWN_MEASURES = (
@@ -21,6 +34,7 @@ OWN_MEASURES = (
 BEST_MEASURES = ("f1", "tolerant_f1", "iou")
 
 Scorer = Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
+ModelScorer = Callable[[CrackModel, npt.NDArray[np.uint8]], npt.NDArray[np.float32]]
 
 
 def sweep_pairs(
@@ -29,6 +43,7 @@ def sweep_pairs(
     thresholds: Sequence[float],
     tolerance_px: float = 2.0,
     on_image: Callable[[int, int], None] | None = None,
+    classes: int = 1,
 ) -> list[Counts]:
     """Counts pooled over images, one per threshold.
 
@@ -38,16 +53,67 @@ def sweep_pairs(
         thresholds: on that score.
         tolerance_px: see `count_pixels`.
         on_image: called with images done and images in all; may raise `CancelledError`.
+        classes: of the model; above 2, truth is every class number but 0.
     """
     pooled = [Counts() for _ in thresholds]
     for number, pair in enumerate(pairs, start=1):
-        image, truth = read_pair(pair)
-        counted = read_field_of_view(pair)
+        image, truth, counted = read_truth(pair, classes)
         counts = sweep_thresholds(score(image), truth, thresholds, tolerance_px, counted)
         pooled = [a + b for a, b in zip(pooled, counts, strict=True)]
         if on_image is not None:
             on_image(number, len(pairs))
     return pooled
+
+
+class _OneClass(CrackModel):
+    """A model that says how likely one of its classes is, as others say it of cracks."""
+
+    def __init__(self, model: CrackModel, number: int) -> None:
+        super().__init__(model.classes)
+        self.model, self.number = model, number
+
+    def forward_padded(self, image: Tensor) -> Tensor:
+        """See `CrackModel`."""
+        return self.model.forward_padded(image)
+
+    @property
+    def last_features(self) -> torch.nn.Module:
+        """See `CrackModel`."""
+        return self.model.last_features
+
+    @torch.no_grad()
+    def probability(self, image: Tensor) -> Tensor:
+        """Probability (B, H, W) of the class."""
+        return torch.softmax(self.model(image).float(), dim=1)[:, self.number]
+
+
+def class_scores(model: CrackModel, pairs: Sequence[LabelledImage], score: ModelScorer) -> dict[str, Any]:
+    """IoU of each class and their mean, pixels pooled over images; the likeliest class is the one predicted.
+
+    Args:
+        model: of two classes or more.
+        pairs: the data set, see `read_classes`.
+        score: model and image uint8 (H, W, 3) -> probability float32 (H, W); called once a class.
+
+    Returns:
+        class_0_iou ... (None where a class is neither there nor predicted) and miou; nothing for a model of
+        up to two classes, whose one class is the crack.
+
+    Raises:
+        EngineError: see `read_classes`.
+    """
+    if model.classes <= 2:
+        return {}
+    confusion = np.zeros((model.classes, model.classes), np.int64)
+    for pair in pairs:
+        image, truth = read_classes(pair, model.classes)
+        likely = [score(_OneClass(model, number), image) for number in range(model.classes)]
+        known = truth != UNKNOWN
+        confusion += confusion_matrix(np.argmax(likely, axis=0)[known], truth[known], model.classes)
+    ious = {f"class_{number}_iou": float(iou) for number, iou in enumerate(class_ious(confusion))}
+    return {name: None if np.isnan(iou) else iou for name, iou in ious.items()} | {
+        "miou": mean_iou(confusion)
+    }
 
 
 def _pairs_of(
@@ -93,11 +159,12 @@ def evaluate_folder(
 
     Returns:
         images, checkpoint, threshold, working_scale, precision, recall, f1, iou, tolerant_precision,
-        tolerant_recall, tolerant_f1, best {threshold, f1, tolerant_f1, iou}, seconds. The best threshold is
-        that of the highest strict F1. Counts are pooled over all images.
+        tolerant_recall, tolerant_f1, best {threshold, f1, tolerant_f1, iou}, seconds, and for a model of more
+        than two classes those of `class_scores`; its cracks are all classes but 0. The best threshold is that
+        of the highest strict F1. Counts are pooled over all images.
 
     Raises:
-        EngineError: see `open_data_set`, `read_pair`, `load_checkpoint`.
+        EngineError: see `open_data_set`, `read_classes`, `load_checkpoint`.
     """
     from engine.checkpoints import load_checkpoint
     from engine.patch_prediction import predict_patches
@@ -115,17 +182,13 @@ def evaluate_folder(
     settings = replace(settings, threshold=threshold, working_scale=scale)
     thresholds = sorted({*DEFAULT_THRESHOLDS, threshold})
 
-    def score(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def score(model: CrackModel, image: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         if patch_px is None:
             return predict_probability_map(model, image, settings)
         return predict_patches(model, image, patch_px, stride_px, device=resolve_device(settings.device))
 
     pooled = sweep_pairs(
-        pairs,
-        score,
-        thresholds,
-        tolerance_px,
-        on_image,
+        pairs, partial(score, model), thresholds, tolerance_px, on_image, classes=model.classes
     )
     own = pooled[thresholds.index(threshold)]
     best_threshold, best = max(zip(thresholds, pooled, strict=True), key=lambda pair: pair[1].f1)
@@ -135,6 +198,7 @@ def evaluate_folder(
         "threshold": threshold,
         "working_scale": scale,
         **{name: getattr(own, name) for name in OWN_MEASURES},
+        **class_scores(model, pairs, score),
         "best": {"threshold": best_threshold} | {name: getattr(best, name) for name in BEST_MEASURES},
         "seconds": time.monotonic() - started,
     }

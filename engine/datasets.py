@@ -7,16 +7,19 @@ from engine.data_layouts import LAYOUTS, Layout
 from engine.errors import EngineError, SettingsError
 from engine.labelled_images import (
     IMAGE_SUFFIXES,
+    UNKNOWN,
     LabelledImage,
     find_pairs,
     read_class_numbers,
+    read_classes,
     read_field_of_view,
     read_pair,
+    read_truth,
 )
 
 __all__ = [
-    "IMAGE_SUFFIXES", "LAYOUTS", "SPLITS", "DataSet", "LabelledImage", "Layout", "find_pairs",
-    "open_data_set", "read_class_numbers", "read_field_of_view", "read_pair",
+    "IMAGE_SUFFIXES", "LAYOUTS", "SPLITS", "UNKNOWN", "DataSet", "LabelledImage", "Layout", "find_pairs",
+    "open_data_set", "read_class_numbers", "read_classes", "read_field_of_view", "read_pair", "read_truth",
 ]  # fmt: skip
 
 SPLITS = ("train", "validation", "test", "all")

@@ -12,7 +12,7 @@ import torch
 
 from engine.augmentation import AUGMENTATIONS, crop_at, draw_warp, recoloured
 from engine.checkpoints import CheckpointCard, save_checkpoint
-from engine.datasets import LabelledImage, read_field_of_view, read_pair
+from engine.datasets import UNKNOWN, LabelledImage, read_classes, read_truth
 from engine.errors import SettingsError
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.models import CrackModel, create_model
@@ -22,8 +22,6 @@ from engine.train import OnStep, keep_freed_memory, train
 from engine.train_settings import TrainResult, TrainSettings
 from engine.training_run import Sample, Samples
 
-UNKNOWN = 255
-"""In masks of class numbers: a pixel that counts for nothing."""
 CACHE_BYTES = 2**31
 CRACK_FREE_TRIES = 50
 VALIDATION_PX = 512
@@ -34,34 +32,26 @@ Labelled = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 
 def read_labelled(pair: LabelledImage, classes: int = 1, scale: float = 1.0) -> Labelled:
-    """Image uint8 (H, W, 3) and class numbers uint8 (H, W), resized; `UNKNOWN` outside the field of view.
+    """Image uint8 (H, W, 3) and class numbers uint8 (H, W), resized; see `read_classes`.
 
     Args:
         pair: where they are.
-        classes: up to 2, the mask says crack (1) or not (0); above, its grey values are the class numbers.
+        classes: of the model.
         scale: factor to resize both by.
 
     Raises:
-        EngineError: see `read_pair`.
+        EngineError: see `read_classes`.
     """
-    image, crack = read_pair(pair)
-    mask = crack.astype(np.uint8)
-    if classes > 2:
-        mask = np.asarray(cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE | cv2.IMREAD_IGNORE_ORIENTATION))
-    view = read_field_of_view(pair)
-    if scale != 1.0:
-        size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
-        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-        image = np.asarray(cv2.resize(image, size, interpolation=method), np.uint8)
-        if classes > 2:
-            mask = np.asarray(cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-        else:
-            mask = np.asarray(cv2.resize(mask * np.float32(1), size, interpolation=method) >= 0.5, np.uint8)
-        if view is not None:
-            view = cv2.resize(view.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
-    if view is not None:
-        mask[~view] = UNKNOWN
-    return image, mask
+    image, numbers = read_classes(pair, classes)
+    if scale == 1.0:
+        return image, numbers
+    size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    nearest = np.asarray(cv2.resize(numbers, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    if classes <= 2:  # a crack is where at least half of a pixel was one
+        crack = cv2.resize((numbers == 1).astype(np.float32), size, interpolation=method) >= 0.5
+        nearest = np.where(nearest == UNKNOWN, nearest, crack.astype(np.uint8))
+    return np.asarray(cv2.resize(image, size, interpolation=method), np.uint8), nearest
 
 
 def allot_crops(crack_pixels: Sequence[int], total: int) -> npt.NDArray[np.int64]:
@@ -95,7 +85,7 @@ class LabelledCrops(Samples):
 
     Raises:
         SettingsError: no images, or an augmentation that there is not.
-        EngineError: see `read_pair`.
+        EngineError: see `read_classes`.
     """
 
     def __init__(self, pairs: Sequence[LabelledImage], settings: TrainSettings, classes: int = 1) -> None:
@@ -219,11 +209,10 @@ def best_threshold(model: CrackModel, pairs: Sequence[LabelledImage], settings: 
     )
     hits, predicted, cracks = np.zeros(len(THRESHOLDS)), np.zeros(len(THRESHOLDS)), 0
     for pair in pairs:
-        image, truth = read_pair(pair)
-        view = read_field_of_view(pair)
+        image, truth, counted = read_truth(pair, model.classes)
         probability = predict_probability_map(model, image, inference)
-        if view is not None:
-            probability, truth = probability[view], truth[view]
+        if counted is not None:
+            probability, truth = probability[counted], truth[counted]
         # how many pixels reach each threshold, from one pass
         for sums, pixels in ((hits, probability[truth]), (predicted, probability.ravel())):
             reached = np.searchsorted(THRESHOLDS.astype(np.float32), pixels, side="right")
@@ -263,7 +252,7 @@ def train_labelled(
 
     Raises:
         SettingsError: settings that do not fit each other, or no images.
-        EngineError: see `read_pair`, `engine.train.train`.
+        EngineError: see `read_classes`, `engine.train.train`.
     """
     keep_freed_memory()
     torch.manual_seed(settings.seed)

@@ -17,6 +17,9 @@ from engine.errors import EngineError
 
 Mask = npt.NDArray[np.bool_]
 
+UNKNOWN = 255
+"""In masks of class numbers: a pixel that counts for nothing."""
+
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif")
 MASK_SUFFIXES = (*IMAGE_SUFFIXES, ".mat")
 MASK_ENDINGS = ("", "_mask", "_gt", "_label")
@@ -184,7 +187,7 @@ def _read_image(file: Path) -> npt.NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
-def _require_size(file: Path, mask: Mask, image: npt.NDArray[np.uint8]) -> None:
+def _require_size(file: Path, mask: npt.NDArray[Any], image: npt.NDArray[np.uint8]) -> None:
     if image.shape[:2] != mask.shape:
         raise EngineError(
             f"{file} is {mask.shape[1]}x{mask.shape[0]} px, its image {image.shape[1]}x{image.shape[0]} px.",
@@ -210,6 +213,57 @@ def read_class_numbers(pair: LabelledImage) -> npt.NDArray[np.integer[Any]]:
         EngineError: a file that cannot be decoded.
     """
     return _matlab_label(pair.mask) if pair.mask.suffix.lower() == ".mat" else _grey(pair.mask)
+
+
+def read_classes(
+    pair: LabelledImage, classes: int = 1
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """RGB image uint8 (H, W, 3) and class numbers uint8 (H, W); `UNKNOWN` outside the field of view.
+
+    Args:
+        pair: where they are.
+        classes: of the model. Up to 2, a pixel is a crack (1) or not (0), see `read_pair`; above, the mask's
+            values are the class numbers, 0 no crack, and 255 is `UNKNOWN`. MATLAB files count from 1.
+
+    Raises:
+        EngineError: see `read_pair`, or a mask whose values are no class numbers.
+    """
+    if classes <= 2:
+        image, crack = read_pair(pair)
+        numbers = crack.astype(np.uint8)
+    else:
+        image, found = _read_image(pair.image), read_class_numbers(pair)
+        _require_size(pair.mask, found, image)
+        found = found - 1 if pair.mask.suffix.lower() == ".mat" else found
+        values = set(np.unique(found).tolist())
+        wrong = values - {*range(classes), UNKNOWN}
+        if wrong or values == {0, UNKNOWN} or values == {UNKNOWN}:
+            raise EngineError(
+                f"{pair.mask} has a pixel of {max(wrong or values)}, which is none of {classes} classes.",
+                f"Number the classes 0 to {classes - 1} in the masks, or train a model with classes=1.",
+            )
+        numbers = found.astype(np.uint8)
+    view = read_field_of_view(pair)
+    if view is not None:
+        numbers[~view] = UNKNOWN
+    return image, numbers
+
+
+def read_truth(pair: LabelledImage, classes: int = 1) -> tuple[npt.NDArray[np.uint8], Mask, Mask | None]:
+    """RGB image uint8 (H, W, 3), where a crack of any class is, and which pixels count (None: all of them).
+
+    Both bool (H, W).
+
+    Args:
+        pair: where they are.
+        classes: see `read_classes`.
+
+    Raises:
+        EngineError: see `read_classes`.
+    """
+    image, numbers = read_classes(pair, classes)
+    known = numbers != UNKNOWN
+    return image, (numbers > 0) & known, None if known.all() else known
 
 
 def read_field_of_view(pair: LabelledImage) -> Mask | None:

@@ -95,16 +95,19 @@ def train(
 def score(
     result: "TrainResult", settings: "TrainSettings", pairs: "Sequence[LabelledImage]", tolerance_px: float
 ) -> dict[str, Any]:
-    """`MEASURES` of a trained network at its threshold, counts pooled over the images."""
-    from engine.benchmark import sweep_pairs
+    """`MEASURES` of a trained network at its threshold, and those of its classes, pooled over the images."""
+    from engine.benchmark import class_scores, sweep_pairs
     from engine.inference import InferenceSettings, predict_probability_map
 
     inference = InferenceSettings(working_scale=settings.working_scale, device=settings.device)
     (counts,) = sweep_pairs(
         pairs, lambda image: predict_probability_map(result.model, image, inference),
-        [result.threshold], tolerance_px,
+        [result.threshold], tolerance_px, classes=result.model.classes,
     )  # fmt: skip
-    return {"images": len(pairs)} | {name: getattr(counts, name) for name in MEASURES}
+    classes = class_scores(
+        result.model, pairs, lambda model, image: predict_probability_map(model, image, inference)
+    )
+    return {"images": len(pairs)} | {name: getattr(counts, name) for name in MEASURES} | classes
 
 
 def make_settings(

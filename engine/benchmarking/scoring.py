@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.candidates import connected_lines, ridge_response
-from engine.datasets import LabelledImage, read_field_of_view, read_pair
+from engine.datasets import LabelledImage, read_pair, read_truth
 from engine.errors import EngineError
 from engine.metrics import DEFAULT_THRESHOLDS, Counts, ImageScores, count_pixels, pool, score_image
 from engine.scale import spread_sample
@@ -40,6 +40,7 @@ def score_predictions(
     *,
     thresholds: Sequence[float] = DEFAULT_THRESHOLDS,
     on_image: Callable[[int, int], None] | None = None,
+    classes: int = 1,
 ) -> tuple[list[dict[str, Any]], dict[str, float | None], float]:
     """Predict and score every image, and keep its mask as a PNG of 0 and 255.
 
@@ -51,6 +52,7 @@ def score_predictions(
         folder: the run's.
         thresholds: swept for ODS and OIS; a single one leaves them out.
         on_image: called with images done and images in all.
+        classes: of the network; above 2, truth is every class number but 0.
 
     Returns:
         One mapping an image (its name, its prediction's file and every measure), the pooled measures, and
@@ -61,13 +63,13 @@ def score_predictions(
     scores: list[ImageScores] = []
     seconds = 0.0
     for number, pair in enumerate(pairs):
-        image, truth = read_pair(pair)
+        image, truth, counted = read_truth(pair, classes)
         started = time.perf_counter()
         probability = predict(image)
         seconds += time.perf_counter() - started
         score = score_image(
             probability, truth, threshold, tolerance_px,
-            thresholds=thresholds, counted=read_field_of_view(pair),
+            thresholds=thresholds, counted=counted,
         )  # fmt: skip
         scores.append(score)
         file = f"{PREDICTIONS}/{number:04d}.png"

@@ -1,11 +1,16 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from engine.benchmark import evaluate_folder, sweep_pairs
+from engine.checkpoints import CheckpointCard, save_checkpoint
 from engine.datasets import LabelledImage, find_pairs, read_pair
 from engine.errors import EngineError
 from engine.inference import InferenceSettings
+from engine.models import MODELS, CrackModel
 from engine.pavement import procedural_pavement
 from engine.scale import choose_scale, estimate_working_scale, spread_sample
 from engine.synthesis import draw_polyline_crack
@@ -76,6 +81,44 @@ def test_pixels_outside_the_field_of_view_count_for_nothing(folder):
     (counts,) = sweep_pairs([pair], lambda image: np.ones(image.shape[:2], np.float32), [0.5])
     assert (counts.predicted, counts.pixels) == (160 * 80, 160 * 80)
     assert counts.truth == truth[:, :80].sum() < truth.sum()
+
+
+class Colours(CrackModel):
+    """Road where the image is red, class 1 where it is green, class 2 where it is blue."""
+
+    def __init__(self, classes=3):
+        super().__init__(classes)
+        self.scale = torch.nn.Parameter(torch.tensor(20.0))
+
+    def forward_padded(self, image):
+        return image * self.scale
+
+    @property
+    def last_features(self):
+        return self
+
+
+def test_classes_are_scored_by_their_numbers(tmp_path, monkeypatch):
+    for name in ("images", "masks"):
+        (tmp_path / name).mkdir()
+    truth = np.zeros((40, 50), np.uint8)
+    truth[:, 10:20], truth[:, 20:40] = 1, 2
+    said = truth.copy()
+    said[:, 30:40] = 0  # half of class 2 is missed
+    cv2.imwrite(str(tmp_path / "images" / "a.png"), 255 * np.eye(3, dtype=np.uint8)[said][..., ::-1])
+    cv2.imwrite(str(tmp_path / "masks" / "a.png"), truth)
+    monkeypatch.setitem(MODELS, "colours", Colours)
+    file = tmp_path / "colours.safetensors"
+    card = CheckpointCard(name="colours", model="colours", options={"classes": 3}, threshold=0.5)
+    save_checkpoint(file, Colours(), replace(card, working_scale=1.0))
+    found = evaluate_folder(tmp_path, file, tolerance_px=0, settings=InferenceSettings(device="cpu"))
+    assert (found["precision"], found["recall"]) == (1.0, pytest.approx(2 / 3))
+    assert found["iou"] == pytest.approx(2 / 3) and found["best"]["f1"] == pytest.approx(0.8)
+    ious = [found[f"class_{number}_iou"] for number in range(3)]
+    assert ious == pytest.approx([2 / 3, 1.0, 0.5]) and found["miou"] == pytest.approx(13 / 18)
+    cv2.imwrite(str(tmp_path / "masks" / "a.png"), np.where(truth > 0, 255, 0).astype(np.uint8))
+    with pytest.raises(EngineError, match="none of 3 classes"):
+        evaluate_folder(tmp_path, file, settings=InferenceSettings(device="cpu"))
 
 
 def test_what_is_wrong_is_named(folder):

@@ -4,10 +4,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.io import savemat
 
 from engine.augmentation import AUGMENTATIONS, Augmentation, crop_at, draw_warp, recoloured
 from engine.checkpoints import load_checkpoint
-from engine.datasets import LabelledImage
+from engine.datasets import LabelledImage, read_truth
 from engine.errors import CancelledError, EngineError, SettingsError
 from engine.labelled_data import (
     LabelledCrops,
@@ -119,6 +121,29 @@ def test_class_numbers_and_unknown_pixels_pass_through(tmp_path):
     assert float(weight.sum()) == 64 * 41 and float(truth.sum()) == 2 * 64
 
 
+def test_masks_that_number_no_classes_are_refused(tmp_path):
+    with pytest.raises(EngineError, match="255, which is none of 3 classes"):
+        read_labelled(written(tmp_path, 0), 3)
+    with pytest.raises(EngineError, match="4, which is none of 3 classes"):
+        read_labelled(written(tmp_path, 1, values=4), 3)
+    unknown = written(tmp_path, 2, values=2)
+    mask = cv2.imread(str(unknown.mask), cv2.IMREAD_GRAYSCALE)
+    mask[:10] = 255
+    cv2.imwrite(str(unknown.mask), mask)
+    _, truth, counted = read_truth(unknown, 3)
+    assert counted.sum() == 54 * 80 and truth.sum() == 54 * 3
+
+
+def test_class_numbers_are_read_from_every_kind_of_mask(tmp_path):
+    pair = written(tmp_path, 0, values=2)
+    numbers = cv2.imread(str(pair.mask), cv2.IMREAD_GRAYSCALE)
+    Image.fromarray(numbers).save(tmp_path / "0.gif")
+    savemat(tmp_path / "0.mat", {"groundTruth": {"Segmentation": numbers + 1}})
+    for name in ("0.gif", "0.mat"):
+        found = read_labelled(replace(pair, mask=tmp_path / name), 3)[1]
+        np.testing.assert_array_equal(found, numbers)
+
+
 def test_images_are_rescaled_with_their_masks(pairs):
     image, mask = read_labelled(pairs[0], 1, 0.5)
     assert image.shape == (32, 40, 3) and mask.shape == (32, 40)
@@ -172,6 +197,10 @@ def test_colours_change_and_shapes_do_not():
 class Blue(torch.nn.Module):
     """Cracks are as likely as they are dark in blue; a model's face for `predict_probability_map`."""
 
+    def __init__(self, classes=1):
+        super().__init__()
+        self.classes = classes
+
     def probability(self, image):
         return 1 - image[:, 2]
 
@@ -184,6 +213,15 @@ def test_the_best_threshold_is_that_of_the_highest_f1(tmp_path):
     image[:, :20, 0] = 64  # a stain, 0.749, bigger than the crack
     cv2.imwrite(str(pair.image), image)
     assert 0.749 < best_threshold(Blue(), [pair], CROPS) <= 0.92
+
+
+def test_cracks_of_several_classes_choose_the_threshold_too(tmp_path):
+    pairs = [written(tmp_path, value, values=value) for value in (1, 2)]
+    for pair in pairs:
+        image = cv2.imread(str(pair.image))
+        image[:, :20, 0] = 64  # as above
+        cv2.imwrite(str(pair.image), image)
+    assert 0.749 < best_threshold(Blue(3), pairs, CROPS) <= 0.92
 
 
 def test_training_with_labels_writes_what_it_made(tmp_path, pairs):
