@@ -99,7 +99,10 @@ def score(
     from engine.benchmark import class_scores, sweep_pairs
     from engine.inference import InferenceSettings, predict_probability_map
 
-    inference = InferenceSettings(working_scale=settings.working_scale, device=settings.device)
+    # as the threshold was chosen
+    inference = InferenceSettings(
+        working_scale=settings.working_scale, device=settings.device, bf16=settings.bf16
+    )
     (counts,) = sweep_pairs(
         pairs, lambda image: predict_probability_map(result.model, image, inference),
         [result.threshold], tolerance_px, classes=result.model.classes,

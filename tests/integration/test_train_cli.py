@@ -6,13 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
+from torch import Tensor
 
-from app.cli.train import MEASURES, make_settings, train
+from app.cli.train import MEASURES, make_settings, score, train
 from db.settings import get_settings
 from engine.benchmark import evaluate_folder
 from engine.checkpoints import load_checkpoint
+from engine.datasets import open_data_set
 from engine.errors import EngineError, SettingsError
 from engine.inference import InferenceSettings
+from engine.models.attention_resunet import AttentionResUNet
+from engine.train_settings import TrainResult, TrainSettings
 from tests.integration.test_cli import pavescope
 
 NOTHING = {"epochs": None, "cpu_minutes": None}
@@ -58,6 +63,20 @@ def test_a_training_leaves_a_checkpoint_and_its_figures(tmp_path: Path, data: Pa
     )
     with pytest.raises(SettingsError, match="finished"):
         train(data, out=out, resume=True)
+
+
+def test_a_score_is_in_the_precision_that_chose_the_threshold(data: Path) -> None:
+    seen = set()
+
+    class Watched(AttentionResUNet):
+        def probability(self, image: Tensor) -> Tensor:
+            seen.add(torch.is_autocast_enabled("cpu"))
+            return super().probability(image)
+
+    pairs = open_data_set(data).test
+    settings = TrainSettings(bf16=False)
+    score(TrainResult(Watched((4, 8)), 0.5, 1, 1, 0, 0, (), "steps"), settings, pairs, 2.0)
+    assert seen == {False}
 
 
 def test_that_nothing_was_scored_is_said(
