@@ -186,12 +186,16 @@ class CirlObjective(Objective):
         """See `Objective`."""
         view = look(model, batch.image)
         with torch.autocast(batch.image.device.type, enabled=False):
-            if progress < self.switch_at or self.switch_at == 1:
+            if self.phase(progress) == 0:
                 return self.first_phase(view, batch)
             with torch.no_grad():
                 log_variance = self._log_variance(view)
                 doubtful = ambiguous_region(batch.truth, log_variance, self.gamma, self.kernel_px)
             return self.second_phase(view, batch, doubtful & (batch.weight > 0))
+
+    def phase(self, progress: float) -> int:
+        """0 for phase I, 1 for phase II."""
+        return int(progress >= self.switch_at != 1)
 
     def _log_variance(self, view: View) -> Tensor:
         """(B, 1, H, W). Head before upsampling: both are linear, and one channel is less to resize."""

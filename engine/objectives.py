@@ -31,6 +31,10 @@ class Objective(nn.Module, ABC):
     def forward(self, model: CrackModel, batch: Batch, progress: float) -> Tensor:
         """Scalar loss of a batch; `progress` is the share of training done, in [0, 1]."""
 
+    def phase(self, progress: float) -> int:
+        """Number of the loss in force; losses of different phases are not to be compared."""
+        return 0
+
 
 class Supervised(Objective):
     """A plain loss of logits, truth and weight."""

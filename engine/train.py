@@ -155,10 +155,12 @@ def train(
     stopped, last_save = pace.reached, time.monotonic()
     batches = iter(_loader(samples, settings, run.step))
     while not stopped:
-        loss = run.train_step(run.batch(*next(batches)), pace.progress)
+        progress = pace.progress
+        loss = run.train_step(run.batch(*next(batches)), progress)
         stopped = pace.reached
         if run.step % steps_per_epoch == 0 or stopped:
-            run.end_epoch(math.ceil(run.step / steps_per_epoch), pace.progress, validation)
+            # the progress of its last step, so that the loss watched is the one trained with
+            run.end_epoch(math.ceil(run.step / steps_per_epoch), progress, validation)
             stopped = stopped or pace.reached
             if log is not None:
                 log.write(run.history)

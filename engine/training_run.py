@@ -84,7 +84,7 @@ class TrainingRun:
         )
         self.mean: dict[str, Tensor] | None = _copied(model) if settings.ema else None
         self.best: dict[str, Tensor] | None = None
-        self.best_loss, self.stale_epochs = math.inf, 0
+        self.best_loss, self.stale_epochs, self.phase = math.inf, 0, 0
         self.step, self.minutes_before, self.wall_before = 0, 0.0, 0.0
         self.loss_sum, self.loss_steps = 0.0, 0
         self.history: list[dict[str, float]] = []
@@ -103,7 +103,9 @@ class TrainingRun:
         """The same by the clock on the wall."""
         return self.wall_before + (time.monotonic() - self.wall_started) / 60
 
-    _counters = ("best_loss", "stale_epochs", "step", "loss_sum", "loss_steps", "history", "mean", "best")
+    _counters = (
+        "best_loss", "stale_epochs", "phase", "step", "loss_sum", "loss_steps", "history", "mean", "best",
+    )  # fmt: skip
     _parts = ("model", "objective", "optimiser", "plateau")
 
     def save(self, path: Path) -> None:
@@ -145,6 +147,8 @@ class TrainingRun:
     def train_step(self, batch: Batch, progress: float) -> float:
         """One optimiser step; the loss."""
         settings = self.settings
+        if self.objective.phase(progress) != self.phase:
+            self._begin_phase(self.objective.phase(progress))
         if settings.schedule == "one_cycle":
             for group in self.optimiser.param_groups:
                 group["lr"] = settings.learning_rate * one_cycle(progress)
@@ -166,6 +170,12 @@ class TrainingRun:
             self._update_mean(min(settings.ema, self.step / (self.step + 9)))
         self.loss_sum, self.loss_steps = self.loss_sum + value, self.loss_steps + 1
         return value
+
+    def _begin_phase(self, phase: int) -> None:
+        """Forget the losses so far: those of another phase say nothing about the ones to come."""
+        self.phase, self.best_loss, self.stale_epochs = phase, math.inf, 0
+        self.plateau.best, self.plateau.num_bad_epochs = math.inf, 0
+        self.loss_sum, self.loss_steps = 0.0, 0
 
     def _loss(self, batch: Batch, progress: float) -> Tensor:
         bf16 = self.settings.bf16 and fast_bf16(self.device)

@@ -158,6 +158,36 @@ def test_a_plateau_halves_the_rate_and_stops_early():
     assert [rate / rates[0] for rate in rates] == pytest.approx([1, 1, 1, 0.5, 0.5, 0.25, 0.25])
 
 
+class TwoPhases(Objective):
+    """Low losses that rise before the switch, high ones that fall after it."""
+
+    steps = 0
+
+    def phase(self, progress):
+        return int(progress >= 0.5)
+
+    def forward(self, model, batch, progress):
+        self.steps += model.training
+        value = 100 - self.steps if self.phase(progress) else self.steps - 100
+        return model(batch.image).mean() * 0 + value
+
+
+@pytest.mark.parametrize("held_out", [[], [Stripes()[0]]])
+def test_losses_of_two_phases_are_not_compared(held_out):
+    settings = replace(
+        SHORT, steps=None, epochs=8, learning_rate=1e-3, ema=0.0, schedule="plateau", plateau_patience=3,
+        early_stopping=4, keep_best=True, optimiser="sgd", momentum=0.0, weight_decay=1.0,
+    )  # fmt: skip
+    objective = TwoPhases()
+    kept, lasting = small(), small()
+    result = train(kept, objective, Stripes(), settings, validation=held_out)
+    assert result.stopped_because == "epochs" and objective.steps == 32
+    assert [row["learning_rate"] for row in result.history] == pytest.approx([1e-3] * 8)
+    # the best epoch of the second phase is the last one, whose weights have decayed longest
+    last = train(lasting, TwoPhases(), Stripes(), replace(settings, keep_best=False), validation=held_out)
+    assert same(result.model, last.model)
+
+
 def test_the_mean_of_the_weights_is_kept():
     settings = replace(SHORT, steps=1, schedule="constant", ema=0.5)
     mean, last = run(settings).model, run(replace(settings, ema=0.0)).model
