@@ -180,7 +180,16 @@ class TrainingRun:
     def _loss(self, batch: Batch, progress: float) -> Tensor:
         bf16 = self.settings.bf16 and fast_bf16(self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=bf16):
-            loss: Tensor = self.objective(self.model, batch, progress)
+            try:
+                loss: Tensor = self.objective(self.model, batch, progress)
+            except ValueError as error:
+                if "more than 1 value per channel" not in str(error):
+                    raise
+                raise SettingsError(
+                    f"{self.settings.model} cannot be trained with {len(batch.image)} crop(s) of "
+                    f"{batch.image.shape[-1]} px a step: its batch normalisation has one value to go by.",
+                    "Give a batch of 2 or more, or another model.",
+                ) from error
         return loss
 
     @torch.no_grad()

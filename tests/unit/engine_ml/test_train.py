@@ -217,6 +217,23 @@ def test_a_loss_that_is_not_finite_is_said():
         run(SHORT, Supervised(lambda logits, _truth, _weight: logits.mean() * float("nan")))
 
 
+class Pooled(Objective):
+    """A loss through one number a channel and crop, normalised over the batch, as in DeepLab's pooling."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(1)
+
+    def forward(self, model, batch, progress):
+        return self.norm(model(batch.image).mean(dim=(2, 3), keepdim=True)).square().mean()
+
+
+def test_a_batch_too_small_to_normalise_is_said():
+    with pytest.raises(SettingsError, match=r"1 crop\(s\) of 24 px.*batch of 2 or more"):
+        run(replace(SHORT, batch=1), Pooled())
+    assert run(replace(SHORT, steps=2), Pooled()).steps == 2
+
+
 @pytest.mark.parametrize(
     "wrong",
     [{"optimiser": "lion"}, {"schedule": "step"}, {"batch": 0}, {"ema": 1.0}, {"crack_share": 2.0},
