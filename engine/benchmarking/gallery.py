@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from engine.benchmarking.plan import Plan
 from engine.benchmarking.results import RunResult, read_json, read_result, run_folder, write_json
+from engine.benchmarking.shapes import PicturedRow, inside
 from engine.datasets import DataSet, LabelledImage, read_pair
 from engine.errors import EngineError
 
@@ -213,15 +214,18 @@ def _as_json(row: Row) -> dict[str, object]:
 
 
 def read_gallery(out: Path) -> list[Row]:
-    """What `make_gallery` wrote; empty where it has not been made."""
-    if not (out / INDEX).is_file():
+    """What `make_gallery` wrote; empty where it has not been made.
+
+    Raises:
+        EngineError: a damaged file, or one that names pictures outside the folder.
+    """
+    path = out / INDEX
+    if not path.is_file():
         return []
-    return [
-        Row(
-            found["data"],
-            found["image"],
-            found["method"],
-            tuple(Picture(file, caption) for file, caption in found["pictures"]),
-        )
-        for found in read_json(out / INDEX)
-    ]
+    rows = []
+    for found in read_json(path, list[PicturedRow]):
+        for file, _ in found["pictures"]:
+            inside(out, file, path)
+        pictures = tuple(Picture(file, caption) for file, caption in found["pictures"])
+        rows.append(Row(found["data"], found["image"], found["method"], pictures))
+    return rows

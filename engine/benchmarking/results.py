@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.benchmarking.plan import Plan, Run, RunSettings
+from engine.benchmarking.shapes import Cost, ErrorFile, PlanFile, ResultFile, check_shape, inside
 from engine.errors import EngineError, SettingsError
 
 PLAN_FILE = "benchmark.json"
@@ -85,14 +86,16 @@ def write_json(path: Path, value: Any) -> None:
     temporary.replace(path)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, shape: type[Any]) -> Any:
     """Raises:
-    EngineError: a file that cannot be read or is no JSON.
+    EngineError: a file that cannot be read, is no JSON, or does not have the shape, see `check_shape`.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise EngineError(f"{path} cannot be read: {error}.", "Remove it; its run is made again.") from error
+        text = path.read_bytes()
+    except OSError as error:
+        raise EngineError(f"{path} cannot be read: {error}.", "Check who may read it.") from error
+    check_shape(path, text, shape)
+    return json.loads(text)
 
 
 def run_folder(out: Path, run: Run) -> Path:
@@ -121,7 +124,7 @@ def write_plan(out: Path, plan: Plan) -> None:
         "places": [run.place for run in plan.runs()],
     }
     if path.is_file():
-        before = read_json(path)
+        before = read_json(path, PlanFile)
         changed = sorted(k for k, v in before["settings"].items() if described["settings"].get(k) != v)
         if changed:
             raise SettingsError(
@@ -141,11 +144,11 @@ def read_result(folder: Path) -> RunResult | None:
     path = folder / RESULT_FILE
     if not path.is_file():
         return None
-    found = read_json(path)
-    try:
-        return RunResult(**{field.name: found[field.name] for field in fields(RunResult)})
-    except (KeyError, TypeError) as error:
-        raise EngineError(f"{path} is not a run's result.", "Remove it; its run is made again.") from error
+    found = read_json(path, ResultFile)
+    for image in found["images"]:
+        for name in (image["prediction"], *image.get("attention", {}).values()):
+            inside(folder, name, path)
+    return RunResult(**{field.name: found[field.name] for field in fields(RunResult) if field.name in found})
 
 
 def is_benchmark(folder: Path) -> bool:
@@ -160,18 +163,23 @@ def read_benchmark(folder: Path) -> Benchmark:
     """
     if not is_benchmark(folder):
         raise EngineError(f"{folder} holds no benchmark.", "Make one with pavescope benchmark.")
-    plan = read_json(folder / PLAN_FILE)
+    plan = read_json(folder / PLAN_FILE, PlanFile)
     results, errors = [], {}
     for place in plan["places"]:
-        run = folder / "runs" / place
+        run = inside(folder / "runs", place, folder / PLAN_FILE)
         result = read_result(run)
         if result is not None:
             results.append(result)
         elif (run / ERROR_FILE).is_file():
-            error = read_json(run / ERROR_FILE)
-            errors[str(error["run"])] = str(error["why"])
-    complexity = folder / COMPLEXITY_FILE
-    return Benchmark(folder, plan, results, errors, read_json(complexity) if complexity.is_file() else {})
+            error = read_json(run / ERROR_FILE, ErrorFile)
+            errors[error["run"]] = error["why"]
+    return Benchmark(folder, plan, results, errors, read_complexity(folder))
+
+
+def read_complexity(folder: Path) -> dict[str, dict[str, Any]]:
+    """What `complexity.json` has, by the text of the method; empty where nothing was measured yet."""
+    path = folder / COMPLEXITY_FILE
+    return dict(read_json(path, dict[str, Cost])) if path.is_file() else {}
 
 
 def settings_of(plan: Plan) -> dict[str, Any]:

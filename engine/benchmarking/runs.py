@@ -19,7 +19,7 @@ from engine.benchmarking.plan import Plan, Run, RunSettings
 from engine.benchmarking.results import (
     COMPLEXITY_FILE,
     ERROR_FILE,
-    read_json,
+    read_complexity,
     read_result,
     run_folder,
     write_json,
@@ -190,8 +190,7 @@ def measure_methods(plan: Plan, out: Path) -> None:
     """Complexity of every method into `complexity.json`; nothing else runs here meanwhile, times are true."""
     from engine.benchmarking.training import method_complexity
 
-    path = out / COMPLEXITY_FILE
-    known = read_json(path) if path.is_file() else {}
+    known = read_complexity(out)
     for method in plan.methods:
         if method.text not in known:
             try:
@@ -201,7 +200,7 @@ def measure_methods(plan: Plan, out: Path) -> None:
             except Exception:
                 log.exception("%s cannot be measured", method.text)
                 continue
-            write_json(path, known)
+            write_json(out / COMPLEXITY_FILE, known)
 
 
 def run_benchmark(

@@ -22,6 +22,7 @@ from engine.datasets import DataSet, LabelledImage, read_pair
 from engine.errors import SettingsError
 from engine.inference import InferenceSettings, predict_probability_map, resolve_device
 from engine.labelled_data import train_labelled
+from engine.metrics import DEFAULT_THRESHOLDS
 from engine.models import create_model
 from engine.models.base import CrackModel
 from engine.presets import LOSSES, make_objective, preset_settings
@@ -187,10 +188,11 @@ def make_run(run: Run, settings: RunSettings, folder: Path, report: Report) -> N
             return predict_probability_map(model, image, inference)
 
     before = TRAINING_WEIGHT if training else 0.0
-    sweep = {"thresholds": (threshold,)} if model is None else {}
+    sweep = (threshold,) if model is None else DEFAULT_THRESHOLDS
     images, pooled, predict_s = score_predictions(
         run.data.test, predict, threshold, settings.tolerance_px, folder,
-        on_image=lambda done, total: report(before + (1 - before) * done / total), **sweep,
+        on_image=lambda done, total: report(before + (1 - before) * done / total),
+        classes=1 if model is None else model.classes, thresholds=sweep,
     )  # fmt: skip
     if model is not None:
         _picture_attention(model, images, run.data, folder)

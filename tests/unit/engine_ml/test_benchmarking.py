@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -450,7 +451,71 @@ def test_a_damaged_result_is_named(finished, tmp_path):
     file = tmp_path / "runs" / run.place / "result.json"
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"data": "x"}))
-    with pytest.raises(EngineError, match=r"result\.json is not a run's result"):
+    with pytest.raises(EngineError, match=r"result\.json is damaged .*: method: Field required"):
         open_runs(plan, tmp_path)
     with pytest.raises(EngineError, match="no benchmark"):
         read_benchmark(tmp_path)
+
+
+def edited(benchmark, copy, file, change):
+    """A copy of a benchmark's folder with one JSON file changed."""
+    shutil.copytree(benchmark, copy, dirs_exist_ok=True)
+    path = next(copy.glob(file))
+    value = json.loads(path.read_text())
+    path.write_text(json.dumps(change(value)))
+    return copy
+
+
+RESULT = "runs/north/detector/once/result.json"
+
+
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("benchmark.json", lambda plan: {}),
+        ("benchmark.json", lambda plan: []),
+        ("benchmark.json", lambda plan: plan | {"settings": {}}),
+        ("benchmark.json", lambda plan: plan | {"methods": []}),
+        ("complexity.json", lambda found: []),
+        ("complexity.json", lambda found: {"detector": 3}),
+        ("gallery.json", lambda rows: [{}]),
+        ("gallery.json", lambda rows: {"rows": rows}),
+        ("gallery.json", lambda rows: [rows[0] | {"pictures": ["a.jpg"]}]),
+        (RESULT, lambda result: result | {"images": []}),
+        (RESULT, lambda result: result | {"images": [{"name": "a"}]}),
+        (RESULT, lambda result: result | {"pooled": {}}),
+        (RESULT, lambda result: result | {"training": {"epochs": "many"}}),
+    ],
+)
+def test_a_malformed_file_is_named(finished, tmp_path, file, change):
+    folder = edited(finished[1], tmp_path / "copy", file, change)
+    with pytest.raises(EngineError, match=f"{file} is damaged"):
+        render_html(make_report(read_benchmark(folder)))
+
+
+@pytest.mark.parametrize("path", ["../../secret.png", "/secret.png", "link/secret.png"])
+@pytest.mark.parametrize(
+    ("file", "change"),
+    [
+        ("gallery.json", lambda path: lambda rows: [rows[0] | {"pictures": [[path, "caption"]]}]),
+        ("benchmark.json", lambda path: lambda plan: plan | {"places": [path]}),
+        (
+            RESULT,
+            lambda path: (
+                lambda run: run | {"images": [image | {"prediction": path} for image in run["images"]]}
+            ),
+        ),
+        (
+            RESULT,
+            lambda path: (
+                lambda run: run | {"images": [image | {"attention": {"a": path}} for image in run["images"]]}
+            ),
+        ),
+    ],
+)
+def test_a_copied_benchmark_reads_nothing_outside_its_folder(finished, tmp_path, file, change, path):
+    folder = edited(finished[1], tmp_path / "copy", file, change(path))
+    for place in (folder, folder / "runs", (folder / RESULT).parent):
+        (place / "link").symlink_to(tmp_path)
+    with pytest.raises(EngineError, match="outside its folder"):
+        render_html(make_report(read_benchmark(folder)))

@@ -57,3 +57,15 @@ def test_a_benchmark_that_has_not_got_far_says_so(two_benchmarks):
 
 def test_an_address_that_leads_out_of_the_folder_shows_the_newest(two_benchmarks):
     assert open_page("benchmarks", benchmark="../../etc").selectbox[0].value == "planned"
+
+
+def test_a_damaged_benchmark_is_told_and_another_can_be_chosen(two_benchmarks):
+    folder = get_settings().benchmarks_dir / "a_b*c*"
+    (folder / "gallery.json").write_text("[{}]")
+    page = open_page("benchmarks", benchmark="a_b*c*")
+    assert "gallery.json is damaged" in page.error[0].value.replace("\\", "") and not page.exception
+    (folder / "benchmark.json").write_text("{}")
+    page = open_page("benchmarks", benchmark="a_b*c*")
+    assert "benchmark.json is damaged" in page.error[0].value.replace("\\", "") and not page.exception
+    page.selectbox[0].select("planned").run()
+    assert not page.error
