@@ -158,9 +158,10 @@ def train(
         progress = pace.progress
         loss = run.train_step(run.batch(*next(batches)), progress)
         stopped = pace.reached
-        if run.step % steps_per_epoch == 0 or stopped:
+        whole = run.step % steps_per_epoch == 0
+        if whole or stopped:
             # the progress of its last step, so that the loss watched is the one trained with
-            run.end_epoch(math.ceil(run.step / steps_per_epoch), progress, validation)
+            run.end_epoch(math.ceil(run.step / steps_per_epoch), progress, validation, whole)
             stopped = stopped or pace.reached
             if log is not None:
                 log.write(run.history)

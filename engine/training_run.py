@@ -223,8 +223,11 @@ class TrainingRun:
             weight.to(self.device),
         )
 
-    def end_epoch(self, epoch: int, progress: float, validation: Sequence[Sample]) -> None:
-        """Validate, remember the best, lower the rate on a plateau, and add a row to the history."""
+    def end_epoch(self, epoch: int, progress: float, validation: Sequence[Sample], whole: bool) -> None:
+        """Validate, remember the best, lower the rate on a plateau, and add a row to the history.
+
+        An epoch that a limit cut short (not `whole`) may be gone on with: its row is then written anew.
+        """
         row = {
             "epoch": float(epoch),
             "steps": float(self.step),
@@ -244,8 +247,9 @@ class TrainingRun:
         if self.settings.schedule == "plateau":
             self.plateau.step(watched)
         row |= {"cpu_minutes": self.minutes, "wall_minutes": self.wall_minutes}
-        self.history.append(row)
-        self.loss_sum, self.loss_steps = 0.0, 0
+        self.history = [*(past for past in self.history if past["epoch"] < epoch), row]
+        if whole:
+            self.loss_sum, self.loss_steps = 0.0, 0
 
     @torch.no_grad()
     def _validate(self, validation: Sequence[Sample], progress: float) -> float:

@@ -254,6 +254,16 @@ def test_the_log_repeats_no_row(tmp_path):
     assert [line.split(",")[0] for line in lines[1:]] == ["1.0", "2.0", "3.0", "4.0", "5.0"]
 
 
+def test_an_epoch_cut_short_and_gone_on_with_has_one_row(tmp_path):
+    settings, state = replace(SHORT, schedule="constant"), tmp_path / "state.pt"
+    run(replace(settings, steps=6), state=state, log_dir=tmp_path)
+    run(replace(settings, steps=8), state=state, log_dir=tmp_path)
+    whole = run(replace(settings, steps=8))
+    lines = [line.split(",") for line in (tmp_path / "log.csv").read_text().splitlines()[1:]]
+    assert [line[:2] for line in lines] == [["1.0", "4.0"], ["2.0", "8.0"]]
+    assert [float(line[2]) for line in lines] == [row["train_loss"] for row in whole.history]
+
+
 def test_the_log_needs_no_tensorboard(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
     log = TrainingLog(tmp_path / "new")
