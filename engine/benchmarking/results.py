@@ -2,6 +2,7 @@
 
 DIR/benchmark.json                        the plan
 DIR/runs/DATA/METHOD/SEED/result.json     one run, there only when it is finished
+DIR/runs/DATA/METHOD/SEED/begun.json      of what a run is made, written before it
 DIR/runs/DATA/METHOD/SEED/error.json      why one could not be made
 DIR/runs/DATA/METHOD/SEED/predictions/    mask of every test image, 0 or 255
 DIR/complexity.json                       parameters, operations, time
@@ -13,14 +14,17 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from engine.benchmarking.identity import Identity
 from engine.benchmarking.plan import Plan, Run, RunSettings
-from engine.benchmarking.shapes import Cost, ErrorFile, PlanFile, ResultFile, check_shape, inside
+from engine.benchmarking.shapes import BegunFile, Cost, ErrorFile, PlanFile, ResultFile, check_shape, inside
 from engine.errors import EngineError, SettingsError
 
 PLAN_FILE = "benchmark.json"
 RESULT_FILE = "result.json"
 ERROR_FILE = "error.json"
+BEGUN_FILE = "begun.json"
 COMPLEXITY_FILE = "complexity.json"
+STATE_FILE = "state.pt"
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class RunResult:
         pooled: measures of all test images together.
         training: epochs, steps, minutes and why training stopped; empty for a method without training.
         predict_s: mean seconds an image.
+        identity: of what it was made, see `engine.benchmarking.identity`; empty in results from before it.
     """
 
     data: str
@@ -47,6 +52,7 @@ class RunResult:
     pooled: dict[str, float | None]
     training: dict[str, Any]
     predict_s: float
+    identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -103,11 +109,11 @@ def run_folder(out: Path, run: Run) -> Path:
     return out / "runs" / run.place
 
 
-def write_plan(out: Path, plan: Plan) -> None:
+def write_plan(out: Path, plan: Plan, identity: Identity) -> None:
     """Write `benchmark.json`.
 
     Raises:
-        SettingsError: the folder holds a benchmark of other settings or splits.
+        SettingsError: the folder holds a benchmark of other settings, or of other data of the same name.
     """
     path = out / PLAN_FILE
     described: dict[str, Any] = {
@@ -117,12 +123,15 @@ def write_plan(out: Path, plan: Plan) -> None:
         "ablations": list(plan.ablations),
         "settings": asdict(plan.settings),
         "data": [
-            {"name": data.name, "layout": data.layout, "train": len(data.train), "test": len(data.test)}
+            {
+                "name": data.name, "layout": data.layout, "train": len(data.train), "test": len(data.test),
+                "identity": identity.data[data.name],
+            }
             for data in plan.data
         ],
         "runs": len(plan.runs()),
         "places": [run.place for run in plan.runs()],
-    }
+    }  # fmt: skip
     if path.is_file():
         before = read_json(path, PlanFile)
         changed = sorted(k for k, v in before["settings"].items() if described["settings"].get(k) != v)
@@ -132,6 +141,11 @@ def write_plan(out: Path, plan: Plan) -> None:
                 f"not {_list(described['settings'], changed)}.",
                 "Give the same settings to go on with it, or another --out.",
             )
+        for data in before["data"]:
+            if identity.data.get(data["name"], data.get("identity")) != data.get("identity"):
+                raise SettingsError(
+                    f"{out} holds a benchmark of other data named {data['name']}.", "Give another --out."
+                )
     write_json(path, described)
 
 
@@ -149,6 +163,14 @@ def read_result(folder: Path) -> RunResult | None:
         for name in (image["prediction"], *image.get("attention", {}).values()):
             inside(folder, name, path)
     return RunResult(**{field.name: found[field.name] for field in fields(RunResult) if field.name in found})
+
+
+def begun_with(folder: Path) -> str | None:
+    """Identity of a run that has left a training to go on with; None where there is none."""
+    if not (folder / STATE_FILE).is_file():
+        return None
+    path = folder / BEGUN_FILE
+    return str(read_json(path, BegunFile)["identity"]) if path.is_file() else ""
 
 
 def is_benchmark(folder: Path) -> bool:

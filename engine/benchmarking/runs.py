@@ -10,15 +10,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from typing import Any
 
+from engine.benchmarking.identity import Identity, identify
 from engine.benchmarking.plan import Plan, Run, RunSettings
 from engine.benchmarking.results import (
     COMPLEXITY_FILE,
     ERROR_FILE,
+    begun_with,
     read_complexity,
     read_result,
     run_folder,
@@ -77,12 +79,14 @@ class _Meter:
         self.report(run.place, 1.0, f"{run.title}: {problem or 'done'}")
 
 
-def _make(run: Run, settings: RunSettings, folder: Path, report: Callable[[float], None]) -> str | None:
+def _make(
+    run: Run, settings: RunSettings, folder: Path, report: Callable[[float], None], identity: str
+) -> str | None:
     """Make a run; why it could not be made, which is also written down, else None."""
     from engine.benchmarking.training import make_run
 
     try:
-        make_run(run, settings, folder, report)
+        make_run(run, settings, folder, report, identity)
     except CancelledError:
         raise
     except Exception as error:
@@ -121,7 +125,7 @@ def _start_worker(shares: Any) -> None:
         threading.Thread(target=leave, daemon=True).start()
 
 
-def _work(run: Run, settings: RunSettings, folder: Path) -> str | None:
+def _work(run: Run, settings: RunSettings, folder: Path, identity: str) -> str | None:
     last = 0.0
 
     def report(share: float) -> None:
@@ -130,7 +134,7 @@ def _work(run: Run, settings: RunSettings, folder: Path) -> str | None:
             last = time.monotonic()
             _shares.put((run.place, share))
 
-    return _make(run, settings, folder, report)
+    return _make(run, settings, folder, report, identity)
 
 
 def _drain(shares: Any) -> Iterator[tuple[str, float]]:
@@ -141,13 +145,16 @@ def _drain(shares: Any) -> Iterator[tuple[str, float]]:
             return
 
 
-def _make_at_once(plan: Plan, opened: list[Run], out: Path, jobs: int, meter: _Meter) -> None:
+def _make_at_once(
+    plan: Plan, opened: list[Run], out: Path, jobs: int, meter: _Meter, identity: Identity
+) -> None:
     context = multiprocessing.get_context("spawn")  # torch does not survive a fork of its threads
     shares = context.Queue()
     with ProcessPoolExecutor(jobs, context, _start_worker, (shares,)) as pool:
         try:
             waiting: dict[Future[str | None], Run] = {
-                pool.submit(_work, run, plan.settings, run_folder(out, run)): run for run in opened
+                pool.submit(_work, run, plan.settings, run_folder(out, run), identity.runs[run.place]): run
+                for run in opened
             }
             while waiting:
                 done, _ = wait(waiting, WATCH_S, "FIRST_COMPLETED")
@@ -167,39 +174,43 @@ def _make_at_once(plan: Plan, opened: list[Run], out: Path, jobs: int, meter: _M
             raise
 
 
-def open_runs(plan: Plan, out: Path) -> list[Run]:
+def open_runs(plan: Plan, out: Path, identity: Identity) -> list[Run]:
     """The runs that are not finished.
 
     Raises:
-        SettingsError: a finished one was made with other settings.
+        SettingsError: a finished or begun one is of other settings, images, masks or weights.
     """
     found = []
     for run in plan.runs():
-        result = read_result(run_folder(out, run))
+        folder = run_folder(out, run)
+        result = read_result(folder)
         if result is None:
             found.append(run)
-        elif result.settings != asdict(plan.settings) or len(result.images) != len(run.data.test):
+        made_of = begun_with(folder) if result is None else result.identity
+        if made_of is not None and made_of != identity.runs[run.place]:
             raise SettingsError(
-                f"{run_folder(out, run)} was made with other settings or images.",
-                "Remove it, or give another --out.",
+                f"{folder} was made with other settings, images, masks or weights.",
+                "Give another --out, or remove it: its run is made again.",
             )
     return found
 
 
-def measure_methods(plan: Plan, out: Path) -> None:
+def measure_methods(plan: Plan, out: Path, identity: Identity) -> None:
     """Complexity of every method into `complexity.json`; nothing else runs here meanwhile, times are true."""
     from engine.benchmarking.training import method_complexity
 
     known = read_complexity(out)
     for method in plan.methods:
-        if method.text not in known:
+        network = identity.networks[method.text]
+        if known.get(method.text, {}).get("identity") != network:
             try:
-                known[method.text] = method_complexity(method, plan.settings.device)
+                cost = method_complexity(method, plan.settings.device)
             except EngineError:
                 continue  # its runs say why
             except Exception:
                 log.exception("%s cannot be measured", method.text)
                 continue
+            known[method.text] = {**cost, "identity": network}
             write_json(out / COMPLEXITY_FILE, known)
 
 
@@ -220,26 +231,24 @@ def run_benchmark(
             `CancelledError` or KeyboardInterrupt to stop.
 
     Raises:
-        SettingsError: a plan that cannot be run, or a folder with a benchmark of other settings.
+        SettingsError: a plan that cannot be run, or a folder with a benchmark of other settings or data.
         EngineError: a method that cannot be made, told before any run; or a process that was killed.
     """
-    from engine.benchmarking.training import check_method
-
     plan.check()
     if jobs < 1:
         raise SettingsError(f"{jobs} jobs cannot run.", "Give --jobs 1 or more.")
-    opened = open_runs(plan, out)
-    for method in {run.method.text: run.method for run in opened}.values():
-        check_method(method, plan.settings)
-    write_plan(out, plan)
+    identity = identify(plan)
+    opened = open_runs(plan, out, identity)
+    write_plan(out, plan, identity)
     meter = _Meter(len(plan.runs()), opened, on_progress)
     if jobs > 1 and len(opened) > 1:
-        _make_at_once(plan, opened, out, min(jobs, len(opened)), meter)
+        _make_at_once(plan, opened, out, min(jobs, len(opened)), meter, identity)
     else:
         for run in opened:
 
             def report(share: float, place: str = run.place) -> None:
                 meter.report(place, share)
 
-            meter.end(run, _make(run, plan.settings, run_folder(out, run), report))
-    measure_methods(plan, out)
+            made = _make(run, plan.settings, run_folder(out, run), report, identity.runs[run.place])
+            meter.end(run, made)
+    measure_methods(plan, out, identity)

@@ -22,6 +22,7 @@ class PlannedData(BaseModel):
     layout: str
     train: int
     test: int
+    identity: str = ""
 
 
 class PlanFile(BaseModel):
@@ -73,6 +74,12 @@ class ResultFile(BaseModel):
     training: Training
     predict_s: float
     identity: str = ""
+
+
+class BegunFile(BaseModel):
+    """begun.json"""
+
+    identity: str
 
 
 class ErrorFile(BaseModel):

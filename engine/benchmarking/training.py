@@ -13,10 +13,10 @@ import torch
 
 from engine.benchmarking.gallery import pictured_images
 from engine.benchmarking.plan import CHECKPOINT, DETECTOR, Method, Run, RunSettings
-from engine.benchmarking.results import RESULT_FILE, RunResult, write_json
+from engine.benchmarking.results import BEGUN_FILE, RESULT_FILE, RunResult, write_json
 from engine.benchmarking.scoring import detect, detector_threshold, score_predictions
 from engine.candidates import connected_lines, ridge_response
-from engine.checkpoints import load_checkpoint
+from engine.checkpoints import file_sha256, load_checkpoint, resolve_checkpoint
 from engine.complexity import measure_complexity
 from engine.datasets import DataSet, LabelledImage, read_pair
 from engine.errors import SettingsError
@@ -85,19 +85,28 @@ def split_validation(data: DataSet, wanted: bool) -> tuple[Pairs, Pairs]:
     return rest, tuple(data.train[number] for number in sorted(held))
 
 
-def check_method(method: Method, settings: RunSettings) -> None:
-    """Make what the method needs once, so that a wrong name is told before hours of training.
+def resolve_method(method: Method, settings: RunSettings) -> dict[str, Any]:
+    """What a method comes to; making it once tells a wrong name before hours of training.
+
+    Returns:
+        `network`: its name and all its options, or the hash of a checkpoint; `training`: the settings, None
+        for a method that is not trained. Nothing of the seed or the device is in it.
 
     Raises:
         EngineError: no such network, option, loss, preset or checkpoint, a loss that does not fit it,
             or a library that is missing.
     """
+    if method.kind == DETECTOR:
+        return {"network": DETECTOR, "training": None}
     if method.kind == CHECKPOINT:
         load_checkpoint(method.model)
-    elif method.kind != DETECTOR:
-        chosen = train_settings(method, settings, 0)
-        model = create_model(method.model, **method.options)
-        make_objective(chosen.objective, model, **chosen.objective_options)
+        return {"network": file_sha256(resolve_checkpoint(method.model)), "training": None}
+    chosen = asdict(train_settings(method, settings, 0))
+    model = create_model(method.model, **method.options)
+    make_objective(chosen["objective"], model, **chosen["objective_options"])
+    elsewhere = ("model_options", "seed", "device", "save_every", "workers")
+    training = {name: value for name, value in chosen.items() if name not in elsewhere}
+    return {"network": [method.model, model.options], "training": training}
 
 
 def _picture_attention(model: CrackModel, images: list[dict[str, Any]], data: DataSet, folder: Path) -> None:
@@ -158,7 +167,7 @@ def _shipped(run: Run, settings: RunSettings) -> Made:
     return model, card.threshold, InferenceSettings(card.threshold, scale, device=settings.device), {}
 
 
-def make_run(run: Run, settings: RunSettings, folder: Path, report: Report) -> None:
+def make_run(run: Run, settings: RunSettings, folder: Path, report: Report, identity: str) -> None:
     """Make one run and write its result; a run that was killed goes on where its training was saved.
 
     Args:
@@ -166,11 +175,12 @@ def make_run(run: Run, settings: RunSettings, folder: Path, report: Report) -> N
         settings: shared by all runs.
         folder: for the checkpoint, the log, the predictions and, at last, `result.json`.
         report: told how far it is.
+        identity: of the run, see `engine.benchmarking.identity`; kept before training and in the result.
 
     Raises:
         EngineError: whatever keeps this run from being made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / BEGUN_FILE, {"identity": identity})
     model: CrackModel | None = None
     training: dict[str, Any] = {}
     if run.method.kind == DETECTOR:
@@ -200,6 +210,7 @@ def make_run(run: Run, settings: RunSettings, folder: Path, report: Report) -> N
         data=run.data.name, method=run.method.text, seed=run.seed, settings=asdict(settings),
         threshold=ridge if model is None else threshold,
         images=images, pooled=pooled, training=training, predict_s=predict_s,
+        identity=identity,
     )  # fmt: skip
     write_json(folder / RESULT_FILE, asdict(result))
 

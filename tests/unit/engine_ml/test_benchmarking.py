@@ -12,6 +12,7 @@ from scipy import stats
 
 from engine.benchmarking.ablations import ABLATIONS, ablation_methods
 from engine.benchmarking.gallery import FALSE, MISSED, RIGHT, draw_comparison, make_gallery, read_gallery
+from engine.benchmarking.identity import data_identity, identify
 from engine.benchmarking.plan import Plan, Run, RunSettings, parse_method, parse_methods
 from engine.benchmarking.report import make_report, render_html, render_markdown, write_report
 from engine.benchmarking.results import read_benchmark
@@ -29,8 +30,10 @@ from engine.benchmarking.tables import (
     score_table,
     to_markdown,
 )
-from engine.benchmarking.training import _trained, check_method, split_validation, train_settings
+from engine.benchmarking.training import _trained, resolve_method, split_validation, train_settings
+from engine.checkpoints import base_checkpoint_path, load_checkpoint, save_checkpoint
 from engine.errors import CancelledError, EngineError, SettingsError
+from engine.models import SMALL
 from engine.presets import PRESETS
 from tests.unit.engine_ml.benchmarks import made_up_data
 
@@ -101,7 +104,7 @@ def test_the_ablations_are_those_of_the_papers():
     for name in ABLATIONS:
         for text in ablation_methods(name):
             with torch.device("meta"):  # shapes without numbers: the large networks in no time
-                check_method(parse_method(text), RunSettings())
+                resolve_method(parse_method(text), RunSettings())
     with pytest.raises(SettingsError, match="000, 001, 002"):
         ablation_methods("7")
 
@@ -287,7 +290,7 @@ def test_a_stopped_benchmark_goes_on_and_makes_nothing_twice(finished):
     assert len(first) == 2
     assert all(path.stat().st_mtime_ns == before for path, before in first.items())
     # 2 networks x 2 data sets x 2 seeds, and the detector once on each
-    assert len(plan.runs()) == 10 and open_runs(plan, out) == []
+    assert len(plan.runs()) == 10 and open_runs(plan, out, identify(plan)) == []
     assert (seen[-1].finished, seen[-1].failed, seen[-1].share) == (10, 0, 1.0)
     found = read_benchmark(out)
     assert found.complete and found.errors == {} and set(found.complexity) == {*TINY, "detector"}
@@ -365,7 +368,7 @@ def test_other_settings_or_data_are_not_mixed_in(finished, tmp_path):
             Plan(plan.data, parse_methods(["checkpoint:base"]), settings=replace(QUICK, epochs=3)), out
         )
     more = replace(plan, methods=(*plan.methods, parse_method("checkpoint:base")))
-    assert [run.method.text for run in open_runs(more, out)] == ["checkpoint:base"] * 2
+    assert [run.method.text for run in open_runs(more, out, identify(more))] == ["checkpoint:base"] * 2
 
 
 def test_what_is_wrong_is_told_before_any_run(finished, tmp_path):
@@ -452,9 +455,97 @@ def test_a_damaged_result_is_named(finished, tmp_path):
     file.parent.mkdir(parents=True)
     file.write_text(json.dumps({"data": "x"}))
     with pytest.raises(EngineError, match=r"result\.json is damaged .*: method: Field required"):
-        open_runs(plan, tmp_path)
+        open_runs(plan, tmp_path, identify(plan))
     with pytest.raises(EngineError, match="no benchmark"):
         read_benchmark(tmp_path)
+
+
+def with_other_masks(folder):
+    """The same folder name, images and mask names, the masks turned round: their files may be as large."""
+    for path in (folder / "masks").iterdir():
+        cv2.imwrite(str(path), cv2.flip(cv2.imread(str(path), 0), 0))
+
+
+def test_results_of_other_masks_are_not_taken_for_these(tmp_path):
+    first, second = made_up_data(tmp_path / "a/road"), made_up_data(tmp_path / "b/road")
+    assert data_identity(first) == data_identity(second)  # a copied folder is the same data
+    with_other_masks(tmp_path / "b/road")
+    plan, other = (Plan((data,), parse_methods(["detector"]), settings=QUICK) for data in (first, second))
+    run_benchmark(plan, tmp_path / "out")
+    with pytest.raises(SettingsError, match=r"other settings, images, masks or weights.*--out"):
+        run_benchmark(other, tmp_path / "out")
+    shutil.rmtree(tmp_path / "out/runs")
+    with pytest.raises(SettingsError, match=r"other data named road.*--out"):
+        run_benchmark(other, tmp_path / "out")
+    for changed in (
+        replace(first, layout="cfd"),
+        replace(first, train=first.train[:1]),
+        replace(first, train=first.test, test=first.train),
+        replace(first, validation=first.test),
+    ):
+        assert data_identity(changed) != data_identity(first)
+
+
+def test_a_training_of_other_data_is_not_gone_on_with(tmp_path):
+    data = made_up_data(tmp_path / "road")
+    plan = Plan((data,), parse_methods([TINY[0]]), settings=QUICK)
+    run = plan.runs()[0]
+    folder = tmp_path / "out/runs" / run.place
+
+    def stop(progress):
+        # as after a kill between two epochs
+        folder.joinpath("state.pt").write_bytes(b"state")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_benchmark(plan, tmp_path / "out", on_progress=stop)
+    (folder / "result.json").unlink(missing_ok=True)
+    assert open_runs(plan, tmp_path / "out", identify(plan)) == [run]
+    with_other_masks(tmp_path / "road")
+    with pytest.raises(SettingsError, match="other settings, images, masks"):
+        open_runs(plan, tmp_path / "out", identify(plan))
+
+
+def test_what_a_name_stands_for_is_part_of_a_run(tmp_path, monkeypatch):
+    data = made_up_data(tmp_path / "road")
+    weights = tmp_path / "w.safetensors"
+    shutil.copy(base_checkpoint_path(), weights)
+    methods = parse_methods([f"checkpoint:{weights}", TINY[0], "context_cracknet:small=true"])
+    plan = Plan((data,), methods, settings=QUICK)
+    before = identify(plan)
+    assert identify(plan) == before
+
+    def changed():
+        now = identify(plan)
+        runs = [run.method.text for run in plan.runs() if now.runs[run.place] != before.runs[run.place]]
+        return runs, [text for text in now.networks if now.networks[text] != before.networks[text]]
+
+    model, card = load_checkpoint(weights)
+    save_checkpoint(weights, model, replace(card, threshold=0.25))
+    assert changed() == ([methods[0].text], [methods[0].text])
+    shutil.copy(base_checkpoint_path(), weights)
+    with monkeypatch.context() as patch:
+        patch.setitem(PRESETS, "fast", replace(PRESETS["fast"], batch=4))
+        assert changed() == ([TINY[0], methods[2].text], [])
+    smaller = {**SMALL["context_cracknet"], "decoder_channels": (16, 16, 16, 16)}
+    monkeypatch.setitem(SMALL, "context_cracknet", smaller)
+    assert changed() == ([methods[2].text], [methods[2].text])
+
+
+def test_the_cost_of_another_network_is_measured_again(tmp_path):
+    plan = Plan((made_up_data(tmp_path / "road"),), parse_methods(["detector"]), settings=QUICK)
+    out = tmp_path / "out"
+    run_benchmark(plan, out)
+    file = out / "complexity.json"
+    known = json.loads(file.read_text())
+    known["detector"] |= {"ms_448": -1.0}
+    file.write_text(json.dumps(known))
+    run_benchmark(plan, out)
+    assert read_benchmark(out).complexity["detector"]["ms_448"] == -1  # the same: not measured again
+    known["detector"] |= {"identity": "another"}
+    file.write_text(json.dumps(known))
+    run_benchmark(plan, out)
+    assert read_benchmark(out).complexity["detector"]["ms_448"] > 0
 
 
 def edited(benchmark, copy, file, change):
