@@ -3,9 +3,12 @@
 import ctypes
 import itertools
 import math
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -59,12 +62,43 @@ def _limits(settings: TrainSettings, steps_per_epoch: int) -> dict[str, float]:
     return given
 
 
+@contextmanager
+def _interrupted() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets, once: half a step is no state to go on from. A second one does not wait."""
+    asked = threading.Event()
+    before = signal.getsignal(signal.SIGINT)
+    # other threads cannot, and who handles the signal in a way of their own shall go on to
+    ours = threading.current_thread() is threading.main_thread() and before is signal.default_int_handler
+
+    def ask(_number: int, _frame: object) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    if ours:
+        signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, before)
+
+
+def _ignore_interrupts(_worker: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _loader(samples: Samples, settings: TrainSettings, first_step: int) -> DataLoader[Sample]:
     if settings.workers:
         # a pool of OpenCV threads does not outlive the fork: workers that inherit one hang
         cv2.setNumThreads(1)
     onward = _Onward(first_step * settings.batch)
-    return DataLoader(samples, settings.batch, sampler=onward, num_workers=settings.workers)
+    return DataLoader(
+        samples,
+        settings.batch,
+        sampler=onward,
+        num_workers=settings.workers,
+        worker_init_fn=_ignore_interrupts,
+    )
 
 
 class _Pace:
@@ -135,6 +169,7 @@ def train(
     Raises:
         SettingsError: no limit, a state file that does not fit, or no such device.
         EngineError: a loss that is not finite.
+        KeyboardInterrupt: Ctrl-C; the step is ended and the state saved first.
     """
     steps_per_epoch = max(1, math.ceil(samples.per_epoch / settings.batch))
     limits = _limits(settings, steps_per_epoch)
@@ -154,23 +189,26 @@ def train(
     run.model.train()
     stopped, last_save = pace.reached, time.monotonic()
     batches = iter(_loader(samples, settings, run.step))
-    while not stopped:
-        progress = pace.progress
-        loss = run.train_step(run.batch(*next(batches)), progress)
-        stopped = pace.reached
-        whole = run.step % steps_per_epoch == 0
-        if whole or stopped:
-            # the progress of its last step, so that the loss watched is the one trained with
-            run.end_epoch(math.ceil(run.step / steps_per_epoch), progress, validation, whole)
-            stopped = stopped or pace.reached
-            if log is not None:
-                log.write(run.history)
-        if on_step is not None:
-            on_step(run.step, pace.total, loss, 0.0 if stopped else pace.minutes_left)
-        late = time.monotonic() - last_save > SAVE_MINUTES * 60
-        if stopped or late or run.step % settings.save_every == 0:
-            save()
-            last_save = time.monotonic()
+    with _interrupted() as asked:
+        while not stopped:
+            progress = pace.progress
+            loss = run.train_step(run.batch(*next(batches)), progress)
+            stopped = pace.reached
+            whole = run.step % steps_per_epoch == 0
+            if whole or stopped:
+                # the progress of its last step, so that the loss watched is the one trained with
+                run.end_epoch(math.ceil(run.step / steps_per_epoch), progress, validation, whole)
+                stopped = stopped or pace.reached
+                if log is not None:
+                    log.write(run.history)
+            if on_step is not None:
+                on_step(run.step, pace.total, loss, 0.0 if stopped else pace.minutes_left)
+            late = time.monotonic() - last_save > SAVE_MINUTES * 60
+            if stopped or late or asked.is_set() or run.step % settings.save_every == 0:
+                save()
+                last_save = time.monotonic()
+            if asked.is_set():
+                raise KeyboardInterrupt
     if log is not None:
         log.close()
     return TrainResult(

@@ -32,6 +32,13 @@ app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
 app.add_typer(models_app, name="models")
 
+GOES_ON = {
+    "train": "the same command with --resume goes on with the training that it saved",
+    "benchmark": "the same command goes on where it was",
+}
+"""What becomes of a command that Ctrl-C stopped; of all others queued work stays queued."""
+STOPPED_BY_HAND = 130
+
 CheckpointOption = Annotated[
     str, typer.Option(help="Name of a registered checkpoint, or a .safetensors file.", show_default=True)
 ]
@@ -174,6 +181,9 @@ def main() -> None:
         # The file system, the database and the settings say best themselves what is wrong with them.
         say(f"Error: {str(problem).splitlines()[0]}. Check the path or the PAVESCOPE_ settings.", error=True)
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("Interrupted; queued work stays queued.", error=True)
-        sys.exit(130)
+    except (KeyboardInterrupt, SystemExit) as end:  # typer makes of the one the other
+        if isinstance(end, SystemExit) and end.code != STOPPED_BY_HAND:
+            raise
+        command = next((word for word in sys.argv[1:] if word in GOES_ON), "")
+        say(f"Interrupted; {GOES_ON.get(command, 'queued work stays queued')}.", error=True)
+        sys.exit(STOPPED_BY_HAND)

@@ -1,14 +1,21 @@
 """`pavescope train` as people and scripts meet it."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+import typer
 from torch import Tensor
 
+from app import cli
 from app.cli.train import MEASURES, make_settings, score, train
 from db.settings import get_settings
 from engine.benchmark import evaluate_folder
@@ -77,6 +84,41 @@ def test_a_score_is_in_the_precision_that_chose_the_threshold(data: Path) -> Non
     settings = TrainSettings(bf16=False)
     score(TrainResult(Watched((4, 8)), 0.5, 1, 1, 0, 0, (), "steps"), settings, pairs, 2.0)
     assert seen == {False}
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, data: Path) -> None:
+    arguments = [
+        "train", "--data", data, "--model", "attention_resunet:filters=4/8", "--cpu-minutes", "9",
+        "--option", "patch_px=32", "--option", "batch=2", "--out", tmp_path / "out",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *map(str, arguments)], stderr=subprocess.PIPE, text=True,
+        env={**os.environ, "PAVESCOPE_HOME": str(tmp_path), "PAVESCOPE_DEVICE": "cpu"},
+    )  # fmt: skip
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "out" / "log.csv").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)  # the first epoch is over
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)[1]
+    assert process.returncode == 130 and "Traceback" not in said
+    assert "--resume goes on" in said and "queued" not in said
+    assert (tmp_path / "out" / "state.pt").is_file()
+
+
+@pytest.mark.parametrize(("command", "words"), [("benchmark", "goes on where it was"), ("up", "queued work")])
+def test_what_is_said_of_a_command_that_was_stopped(
+    command: str, words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys, "argv", ["pavescope", command])
+    monkeypatch.setattr(cli, "app", typer.Typer())
+    cli.app.command(command)(stopped)
+    cli.app.command("another")(stopped)
+    with pytest.raises(SystemExit, match="130"):
+        cli.main()
+    assert words in capsys.readouterr().err
 
 
 def test_that_nothing_was_scored_is_said(

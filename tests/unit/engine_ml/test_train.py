@@ -1,3 +1,4 @@
+import signal
 from dataclasses import replace
 
 import numpy as np
@@ -97,6 +98,25 @@ def test_twenty_steps_are_ten_and_ten_more_after_a_kill(tmp_path, options):
     assert same(resumed.model, whole.model)
     losses = [[row["validation_loss"] for row in result.history] for result in (whole, resumed)]
     assert losses[0] == losses[1] and len(losses[0]) == 5
+
+
+def test_ctrl_c_ends_the_step_and_saves(tmp_path):
+    state, settings = tmp_path / "state.pt", replace(SHORT, save_every=1000)
+
+    class Interrupted(WithOwnScale):
+        def forward(self, model, batch, progress):
+            calls.append(progress)
+            if len(calls) == 13:
+                signal.raise_signal(signal.SIGINT)
+            return super().forward(model, batch, progress)
+
+    calls, seen = [], []
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, Interrupted(), state=state)
+    assert signal.getsignal(signal.SIGINT) is before
+    resumed = run(settings, WithOwnScale(), state=state, on_step=lambda done, *_: seen.append(done))
+    assert seen == list(range(14, 21)) and same(resumed.model, run(settings, WithOwnScale()).model)
 
 
 def test_the_loss_is_trained_beside_and_dropped():
