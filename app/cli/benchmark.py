@@ -50,13 +50,14 @@ def benchmark(
     from db.settings import get_settings
     from engine.benchmarking.gallery import make_gallery
     from engine.benchmarking.report import make_report, write_report
-    from engine.benchmarking.results import read_benchmark
+    from engine.benchmarking.results import check_writable, read_benchmark
     from engine.benchmarking.runs import run_benchmark
 
     settings = {"preset": preset, "epochs": epochs, "cpu_minutes": cpu_minutes}
     settings |= {"tolerance_px": tolerance_px, "device": get_settings().device}
     plan = make_plan(data, models or [], ablation or [], seeds, against, layout, settings)
     folder = out or get_settings().benchmarks_dir / default_name(plan)
+    check_writable(folder)
     say(f"{len(plan.runs())} runs into {folder}")
     run_benchmark(plan, folder, jobs=jobs, on_progress=ProgressLines())
     say("Drawing the pictures and writing the report ...")

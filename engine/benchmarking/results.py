@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 from engine.benchmarking.identity import Identity
@@ -82,6 +83,22 @@ class Benchmark:
     def complete(self) -> bool:
         """Whether every planned run is finished."""
         return len(self.results) == int(self.plan["runs"])
+
+
+def check_writable(out: Path) -> None:
+    """Refuse a folder that nothing can be written into; nothing is made.
+
+    Raises:
+        EngineError: it, or the folder above that is there, cannot be written to.
+    """
+    try:
+        there = next(path for path in (out, *out.absolute().parents) if path.exists())
+        with TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        raise EngineError(
+            f"{out} cannot be written to: {error.strerror}.", "Give another --out, or make room for it."
+        ) from error
 
 
 def write_json(path: Path, value: Any) -> None:

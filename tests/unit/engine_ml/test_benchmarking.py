@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 import torch
 from scipy import stats
+from typer.testing import CliRunner
 
+from app.cli import app
 from engine.benchmarking.ablations import ABLATIONS, ablation_methods
 from engine.benchmarking.gallery import FALSE, MISSED, RIGHT, draw_comparison, make_gallery, read_gallery
 from engine.benchmarking.identity import data_identity, identify
 from engine.benchmarking.plan import Plan, Run, RunSettings, parse_method, parse_methods
 from engine.benchmarking.report import make_report, render_html, render_markdown, write_report
-from engine.benchmarking.results import read_benchmark
+from engine.benchmarking.results import check_writable, read_benchmark
 from engine.benchmarking.runs import open_runs, run_benchmark
 from engine.benchmarking.scoring import detector_threshold
 from engine.benchmarking.statistics import holm, paired_test, smallest_wilcoxon_p
@@ -105,6 +107,8 @@ def test_the_ablations_are_those_of_the_papers():
         for text in ablation_methods(name):
             with torch.device("meta"):  # shapes without numbers: the large networks in no time
                 resolve_method(parse_method(text), RunSettings())
+    base = ABLATIONS["002"].variants[0]  # the paper's JTFN is trained on outlines too
+    assert (base.method, base.claims["f1"]) == ("refinement+jtfn", 0.5842)
     with pytest.raises(SettingsError, match="000, 001, 002"):
         ablation_methods("7")
 
@@ -384,6 +388,19 @@ def test_what_is_wrong_is_told_before_any_run(finished, tmp_path):
         with pytest.raises(EngineError, match=words):
             run_benchmark(wrong, tmp_path / "out", jobs=1)
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_told_before_anything_else(tmp_path):
+    made_up_data(tmp_path / "west")
+    (tmp_path / "file").write_text("no folder")
+    out = tmp_path / "file" / "out"
+    done = CliRunner().invoke(
+        app, ["benchmark", "--data", str(tmp_path / "west"), "--models", "detector", "--out", str(out)]
+    )
+    assert isinstance(done.exception, EngineError) and f"{out} cannot be written to" in str(done.exception)
+    assert "runs into" not in done.output
+    check_writable(tmp_path / "not" / "yet" / "there")
+    assert not (tmp_path / "not").exists()
 
 
 def test_a_run_that_cannot_be_made_is_told_and_the_others_go_on(tmp_path):
