@@ -14,8 +14,9 @@ from engine.augmentation import AUGMENTATIONS, crop_at, draw_warp, recoloured
 from engine.checkpoints import CheckpointCard, save_checkpoint
 from engine.datasets import UNKNOWN, LabelledImage, read_classes, read_truth
 from engine.errors import SettingsError
-from engine.inference import InferenceSettings, predict_probability_map
+from engine.inference import InferenceSettings, predict_probability_map, resolve_device
 from engine.models import CrackModel, create_model
+from engine.objectives import Objective
 from engine.presets import make_objective
 from engine.scale import spread_sample
 from engine.train import OnStep, keep_freed_memory, train
@@ -84,18 +85,13 @@ class LabelledCrops(Samples):
         classes: outputs of the model, see `read_labelled`.
 
     Raises:
-        SettingsError: no images, or an augmentation that there is not.
+        SettingsError: no images.
         EngineError: see `read_classes`.
     """
 
     def __init__(self, pairs: Sequence[LabelledImage], settings: TrainSettings, classes: int = 1) -> None:
         if not pairs:
             raise SettingsError("There are no labelled images to train on.", "Name a data set that has some.")
-        if settings.augmentation not in AUGMENTATIONS:
-            raise SettingsError(
-                f"There is no augmentation {settings.augmentation!r}.",
-                f"Choose one of: {', '.join(AUGMENTATIONS)}.",
-            )
         self.pairs, self.settings, self.classes = pairs, settings, classes
         self.how = AUGMENTATIONS[settings.augmentation]
         self._kept: dict[int, Labelled] = {}
@@ -223,6 +219,19 @@ def best_threshold(model: CrackModel, pairs: Sequence[LabelledImage], settings: 
     return float(THRESHOLDS[best[np.abs(THRESHOLDS[best] - 0.5).argmin()]])
 
 
+def make_network(settings: TrainSettings) -> tuple[CrackModel, Objective]:
+    """The network and what it minimises, with the weights of the settings' seed.
+
+    Raises:
+        EngineError: no such network, loss, option or device, a loss that does not fit the network, or a
+            library that is missing.
+    """
+    resolve_device(settings.device)
+    torch.manual_seed(settings.seed)
+    model = create_model(settings.model, **settings.model_options)
+    return model, make_objective(settings.objective, model, **settings.objective_options)
+
+
 def train_labelled(
     settings: TrainSettings,
     train_pairs: Sequence[LabelledImage],
@@ -255,9 +264,7 @@ def train_labelled(
         EngineError: see `read_classes`, `engine.train.train`.
     """
     keep_freed_memory()
-    torch.manual_seed(settings.seed)
-    model = create_model(settings.model, **settings.model_options)
-    objective = make_objective(settings.objective, model, **settings.objective_options)
+    model, objective = make_network(settings)
     samples = LabelledCrops(train_pairs, settings, model.classes)
     watched = validation_pairs if settings.watches_validation else ()
     state = None

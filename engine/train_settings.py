@@ -1,8 +1,13 @@
 """How a training is set up, and what comes out of it (torch-free)."""
 
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from numbers import Integral, Real
+from types import NoneType
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
+from engine.augmentation import AUGMENTATIONS
 from engine.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -10,8 +15,48 @@ if TYPE_CHECKING:
 
 OPTIMISERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("one_cycle", "plateau", "constant")
+DEVICES = ("auto", "cpu", "cuda")
 LIMITS = ("steps", "epochs", "cpu_minutes", "save_every", "workers")
 """What a continued training may change."""
+
+CHOICES: dict[str, tuple[str, ...]] = {
+    "optimiser": OPTIMISERS, "schedule": SCHEDULES, "augmentation": tuple(AUGMENTATIONS), "device": DEVICES,
+}  # fmt: skip
+KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "true or false"), int: (Integral, "a whole number"), float: (Real, "a number"),
+    str: (str, "a name"), dict: (Mapping, "options by name"),
+}  # fmt: skip
+Allowed = tuple[Callable[[float], bool], str]
+ABOVE_ZERO: Allowed = (lambda value: value > 0, "above 0")
+ZERO_OR_MORE: Allowed = (lambda value: value >= 0, "of 0 or more")
+ONE_OR_MORE: Allowed = (lambda value: value >= 1, "of 1 or more")
+BELOW_ONE: Allowed = (lambda value: 0 <= value < 1, "of 0 or more and below 1")
+RANGES: dict[str, Allowed] = {
+    **dict.fromkeys(("learning_rate", "cpu_minutes", "clip_norm"), ABOVE_ZERO),
+    **dict.fromkeys(("weight_decay", "plateau_patience", "seed", "workers"), ZERO_OR_MORE),
+    **dict.fromkeys(("early_stopping", "steps", "epochs", "batch", "patch_px"), ONE_OR_MORE),
+    **dict.fromkeys(("crops_per_image", "save_every"), ONE_OR_MORE),
+    **dict.fromkeys(("momentum", "ema"), BELOW_ONE),
+    "plateau_factor": (lambda value: 0 < value < 1, "between 0 and 1"),
+    "crack_share": (lambda value: 0 <= value <= 1, "from 0 to 1"),
+    "working_scale": (lambda value: 0.01 <= value <= 8, "from 0.01 to 8"),
+}
+
+
+def _check(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    """Refuse a value of the wrong kind or out of range, in words that name the setting."""
+    if value is None and NoneType in kinds:
+        return
+    wanted, words = KINDS[kinds[0]]
+    right = isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool))
+    if right and isinstance(value, Real):
+        right = math.isfinite(value)
+    within, limits = RANGES.get(name, (lambda value: True, ""))
+    if name in CHOICES:
+        within, words = CHOICES[name].__contains__, f"one of: {', '.join(CHOICES[name])}"
+    if not right or not within(value):
+        or_none = ", or none" if NoneType in kinds else ""
+        raise SettingsError(f"{name}={value!r} cannot be.", f"Give {words} {limits}".rstrip() + f"{or_none}.")
 
 
 @dataclass(frozen=True)
@@ -94,28 +139,14 @@ class TrainSettings:
         return repr({name: value for name, value in asdict(self).items() if name not in LIMITS})
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("optimiser", self.optimiser, OPTIMISERS),
-            ("schedule", self.schedule, SCHEDULES),
-        ):
-            if value not in known:
-                raise SettingsError(f"There is no {name} {value!r}.", f"Choose one of: {', '.join(known)}.")
-        counts = (self.batch, self.patch_px, self.crops_per_image, self.save_every)
-        limits = [
-            x for x in (self.steps, self.epochs, self.cpu_minutes, self.early_stopping) if x is not None
-        ]
-        if min(counts) < 1 or min(limits, default=1) <= 0 or self.workers < 0 or self.seed < 0:
-            raise SettingsError(
-                "Sizes, counts and limits of a training must be above zero.", "Correct the options."
-            )
-        sound = self.learning_rate > 0 and self.weight_decay >= 0 and 0 <= self.ema < 1
-        share = 0.5 if self.crack_share is None else self.crack_share
-        if not sound or not 0 <= share <= 1 or not 0.01 <= self.working_scale <= 8:
-            raise SettingsError(
-                "The learning rate, weight decay, ema, crack_share or working_scale is out of range.",
-                "Give a rate above 0, a decay of 0 or more, ema in [0, 1), a share in [0, 1], a scale in "
-                "[0.01, 8].",
-            )
+        for one in fields(self):
+            _check(one.name, getattr(self, one.name), kinds_of(one.type))
+
+
+def kinds_of(annotation: Any) -> tuple[type, ...]:
+    """Types that a setting may have: (float, NoneType) for `float | None`, (dict,) for `dict[str, Any]`."""
+    origin = get_origin(annotation)
+    return (origin,) if origin is dict else get_args(annotation) or (annotation,)
 
 
 @dataclass(frozen=True)

@@ -56,13 +56,14 @@ def train(
     from engine.datasets import open_data_set
     from engine.errors import SettingsError
     from engine.inference import resolve_device
-    from engine.labelled_data import train_labelled
+    from engine.labelled_data import make_network, train_labelled
 
     device = resolve_device(get_settings().device)
     limits = {"epochs": epochs, "cpu_minutes": cpu_minutes}
     settings = make_settings(preset, model, limits, option or [], {"seed": seed, "device": device})
     # not by the seed: `evaluate --split test` must never meet an image that was learnt from
     labelled = open_data_set(data, layout)
+    make_network(settings)  # a wrong name is told before anything else is
     train_pairs, validation_pairs = split_validation(labelled, settings.watches_validation)
     folder = out or Path("trained") / f"{settings.model}-{preset}-{seed}"
     checkpoint = folder / "checkpoint.safetensors"
@@ -131,6 +132,7 @@ def make_settings(
     from engine.benchmarking.plan import parse_method
     from engine.errors import SettingsError
     from engine.presets import preset_settings
+    from engine.train_settings import kinds_of
 
     method = None if model is None else parse_method(model)
     settings = preset_settings(preset, method.model if method else None)
@@ -141,7 +143,7 @@ def make_settings(
         changes["model_options"] = dict(method.options)
         if method.loss is not None and method.loss != settings.objective:
             changes |= {"objective": method.loss, "objective_options": {}}
-    known = {field.name for field in fields(settings)}
+    known = {field.name: kinds_of(field.type) for field in fields(settings)}
     loss_options: dict[str, Any] = {}
     for text in options:
         name, equals, value = text.partition("=")
@@ -151,13 +153,11 @@ def make_settings(
             raise SettingsError(
                 f"{text!r} is no option.", f"Write setting=value; settings: {', '.join(sorted(known))}."
             )
-        place[name] = _read(value)
+        named = place is changes and str in known[name]  # a name may be "none", or look like a number
+        place[name] = value if named else _read(value)
     if loss_options:
         changes["objective_options"] = {**settings.objective_options, **loss_options}
-    try:
-        return replace(settings, **changes)
-    except TypeError as error:
-        raise SettingsError(f"An option has a value of the wrong kind: {error}.", "Correct it.") from error
+    return replace(settings, **changes)
 
 
 def _read(value: str) -> Any:

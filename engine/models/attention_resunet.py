@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from engine.errors import SettingsError
 from engine.models.base import CrackModel
 from engine.models.blocks import AttentionGate, ResidualBlock
 
@@ -24,12 +25,20 @@ class AttentionResUNet(CrackModel):
         filters: channels of the levels, finest first.
         in_channels: channels of the image.
         classes: K.
+
+    Raises:
+        SettingsError: filters that are not two whole numbers above 0, or more.
     """
 
     def __init__(
         self, filters: tuple[int, ...] = (16, 32, 64, 128), in_channels: int = 3, classes: int = 1
     ) -> None:
         filters = tuple(filters)
+        if len(filters) < 2 or not all(isinstance(count, int) and count > 0 for count in filters):
+            raise SettingsError(
+                f"The network cannot have filters={filters}.",
+                "Give whole numbers above 0 for two levels or more, as filters=16/32/64/128.",
+            )
         super().__init__(classes, filters=filters, in_channels=in_channels)
         self.stride_px = 2 ** (len(filters) - 1)
         shallow = filters[:-1]

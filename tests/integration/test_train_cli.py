@@ -132,11 +132,18 @@ def test_that_nothing_was_scored_is_said(
     assert "no test images: nothing was scored" in capsys.readouterr().out
 
 
-def test_what_cannot_be_trained_is_said(tmp_path: Path, data: Path) -> None:
+def test_what_cannot_be_trained_is_said(
+    tmp_path: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SettingsError, match="seed-009"):
         train(data, preset="seed-009")
     with pytest.raises(EngineError, match="none"):
         train(tmp_path / "none")
+    wrong = {"transformer": [], "attention_resunet:filters=0/8": [], "attention_resunet": ["device=moon"]}
+    for model, option in wrong.items():
+        with pytest.raises(SettingsError, match=r"transformer|filters=\(0, 8\)|device='moon'"):
+            train(data, model, option=option, out=tmp_path / "out")
+    assert "learns from" not in capsys.readouterr().out and not (tmp_path / "out").exists()
 
 
 def test_a_preset_is_changed_by_what_is_typed() -> None:
@@ -148,11 +155,14 @@ def test_a_preset_is_changed_by_what_is_typed() -> None:
     assert (settings.objective, settings.objective_options) == ("cirl", {"beta": 0.1})
     assert (settings.epochs, settings.cpu_minutes, settings.seed) == (None, 2.0, 7)
     assert (settings.batch, settings.clip_norm, settings.augmentation) == (4, None, "fast")
+    assert make_settings("fast", None, NOTHING, ["augmentation=none"], {}).augmentation == "none"
     assert settings.learning_rate == 1e-4 and settings.schedule == "plateau"
     assert make_settings("seed-001", None, NOTHING, [], {}).epochs == 1000
 
 
-@pytest.mark.parametrize("option", ["colour=red", "batch", "batch=many", "schedule=step"])
+@pytest.mark.parametrize(
+    "option", ["colour=red", "batch", "batch=many", "schedule=step", "ema=none", "clip_norm=-1"]
+)
 def test_options_that_cannot_be_are_refused(option: str) -> None:
     with pytest.raises(SettingsError):
         make_settings("fast", None, NOTHING, [option], {})

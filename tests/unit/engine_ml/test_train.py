@@ -1,3 +1,4 @@
+import re
 import signal
 from dataclasses import replace
 
@@ -257,11 +258,21 @@ def test_a_batch_too_small_to_normalise_is_said():
 @pytest.mark.parametrize(
     "wrong",
     [{"optimiser": "lion"}, {"schedule": "step"}, {"batch": 0}, {"ema": 1.0}, {"crack_share": 2.0},
-     {"learning_rate": 0.0}, {"epochs": 0}, {"working_scale": 0.0}],
+     {"learning_rate": 0.0}, {"learning_rate": float("nan")}, {"epochs": 0}, {"working_scale": 0.0},
+     {"clip_norm": -1.0}, {"momentum": "abc"}, {"batch": "many"}, {"batch": 2.5}, {"batch": True},
+     {"bf16": 1}, {"device": "moon"}, {"model_options": [4]}, {"augmentation": None}, {"ema": None}],
 )  # fmt: skip
 def test_settings_that_cannot_be_are_refused(wrong):
-    with pytest.raises(SettingsError):
+    ((name, value),) = wrong.items()
+    with pytest.raises(SettingsError, match=re.escape(f"{name}={value!r} cannot be. Give ")):
         replace(SHORT, **wrong)
+
+
+def test_a_refused_setting_says_what_may_be():
+    with pytest.raises(SettingsError, match=r"Give a number above 0, or none\.$"):
+        replace(SHORT, clip_norm=0)
+    with pytest.raises(SettingsError, match=r"Give one of: auto, cpu, cuda\.$"):
+        replace(SHORT, device="moon")
 
 
 def test_the_log_repeats_no_row(tmp_path):
