@@ -6,11 +6,12 @@ import pytest
 import torch
 
 from engine.benchmark import evaluate_folder, sweep_pairs
-from engine.checkpoints import CheckpointCard, save_checkpoint
+from engine.checkpoints import CheckpointCard, load_checkpoint, save_checkpoint
 from engine.datasets import LabelledImage, find_pairs, read_pair
 from engine.errors import EngineError
 from engine.inference import InferenceSettings
 from engine.models import MODELS, CrackModel
+from engine.patch_prediction import predict_patches
 from engine.pavement import procedural_pavement
 from engine.scale import choose_scale, estimate_working_scale, spread_sample
 from engine.synthesis import draw_polyline_crack
@@ -47,6 +48,19 @@ def test_shipped_checkpoint_finds_plain_cracks(folder):
     assert found["images"] == 3 and found["working_scale"] == 1.0
     assert found["tolerant_f1"] > 0.8
     assert found["best"]["f1"] >= found["f1"] > found["iou"]
+
+
+def test_patches_that_overlap_predict_too(folder):
+    settings = InferenceSettings(threshold=0.2, device="cpu")
+    how = {"names": ["road0"], "settings": settings, "tolerance_px": 0}
+    found = evaluate_folder(folder, "base", **how, patch_px=48, stride_px=24)
+    image, truth = read_pair(find_pairs(folder, ["road0"])[0])
+    model, _ = load_checkpoint("base")
+    predicted = predict_patches(model, image, 48, 24) >= 0.2
+    hits = (predicted & truth).sum()
+    assert (found["threshold"], found["working_scale"]) == (0.2, 1.0)
+    assert found["precision"] == pytest.approx(hits / predicted.sum())
+    assert found["recall"] == pytest.approx(hits / truth.sum()) and found["recall"] > 0.5
 
 
 def test_names_choose_images(folder):
