@@ -172,11 +172,10 @@ def train(
         KeyboardInterrupt: Ctrl-C; the step is ended and the state saved first.
     """
     steps_per_epoch = max(1, math.ceil(samples.per_epoch / settings.batch))
-    limits = _limits(settings, steps_per_epoch)
     run = TrainingRun(model, objective, settings)
     if state is not None and state.is_file():
         run.restore(state)
-    pace = _Pace(run, limits)
+    pace = _Pace(run, _limits(settings, steps_per_epoch))
     log = TrainingLog(log_dir, run.step) if log_dir is not None else None
 
     def save() -> None:
@@ -196,7 +195,6 @@ def train(
             stopped = pace.reached
             whole = run.step % steps_per_epoch == 0
             if whole or stopped:
-                # the progress of its last step, so that the loss watched is the one trained with
                 run.end_epoch(math.ceil(run.step / steps_per_epoch), progress, validation, whole)
                 stopped = stopped or pace.reached
                 if log is not None:

@@ -226,6 +226,7 @@ class TrainingRun:
     def end_epoch(self, epoch: int, progress: float, validation: Sequence[Sample], whole: bool) -> None:
         """Validate, remember the best, lower the rate on a plateau, and add a row to the history.
 
+        `progress` is that of its last step, so that the loss watched is the one trained with.
         An epoch that a limit cut short (not `whole`) may be gone on with: its row is then written anew.
         """
         row = {

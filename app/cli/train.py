@@ -61,8 +61,7 @@ def train(
     device = resolve_device(get_settings().device)
     limits = {"epochs": epochs, "cpu_minutes": cpu_minutes}
     settings = make_settings(preset, model, limits, option or [], {"seed": seed, "device": device})
-    # not by the seed: `evaluate --split test` must never meet an image that was learnt from
-    labelled = open_data_set(data, layout)
+    labelled = open_data_set(data, layout)  # split as `evaluate --split test` splits it, not by the seed
     make_network(settings)  # a wrong name is told before anything else is
     train_pairs, validation_pairs = split_validation(labelled, settings.watches_validation)
     folder = out or Path("trained") / f"{settings.model}-{preset}-{seed}"
