@@ -12,7 +12,7 @@ import numpy.typing as npt
 from engine.benchmarking.plan import Plan
 from engine.benchmarking.results import RunResult, read_json, read_result, run_folder, write_json
 from engine.benchmarking.shapes import PicturedRow, inside
-from engine.datasets import DataSet, LabelledImage, read_pair
+from engine.datasets import DataSet, LabelledImage, read_truth
 from engine.errors import EngineError
 
 Image = npt.NDArray[np.uint8]
@@ -116,8 +116,8 @@ def _shrunk(drawn: Image) -> Image:
 class _Album:
     """Writes pictures into DIR/gallery, each once."""
 
-    def __init__(self, out: Path) -> None:
-        self.out = out
+    def __init__(self, out: Path, classes: int) -> None:
+        self.out, self.classes = out, classes
         (out / GALLERY).mkdir(parents=True, exist_ok=True)
 
     def add(self, name: str, drawn: Image, caption: str) -> Picture:
@@ -129,7 +129,7 @@ class _Album:
 
     def plain(self, name: str, pair: LabelledImage) -> tuple[Image, Mask, list[Picture]]:
         """Image, truth, and their pictures."""
-        image, truth = read_pair(pair)
+        image, truth, _ = read_truth(pair, self.classes)
         pictures = [
             self.add(f"{name}-image", image, "image"),
             self.add(f"{name}-truth", draw_truth(image, truth), "truth"),
@@ -173,7 +173,9 @@ def make_gallery(plan: Plan, out: Path) -> list[Row]:
         plan: with the images' places.
         out: the benchmark's folder.
     """
-    album, rows = _Album(out), []
+    # a mask that numbers classes shows all of them as cracks
+    classes = max(int(method.options.get("classes", 1)) for method in plan.methods)
+    album, rows = _Album(out, classes), []
     for number, data in enumerate(plan.data):
         done = _finished(plan, data, out)
         if not done:

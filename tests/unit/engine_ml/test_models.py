@@ -19,13 +19,13 @@ class ModelContract:
     """What any model of `MODELS` must do; subclasses set `name` (and `options` for a small one).
 
     `compiles`: torch.compile traces it as one graph. `onnx_exports`: its ONNX file gives torch's logits at
-    any size; None leaves that to tests/benchmarks/bench_export.py, for seconds' sake.
+    any size.
     """
 
     name: str
     options: ClassVar[dict[str, object]] = {}
     compiles: ClassVar[bool] = True
-    onnx_exports: ClassVar[bool | None] = True
+    onnx_exports: ClassVar[bool] = True
     learning_rate: ClassVar[float] = 3e-3
 
     @pytest.fixture
@@ -172,12 +172,10 @@ class PeerContract(ModelContract):
     """Peers around a small encoder: what is tested is how they are wrapped."""
 
     options: ClassVar[dict[str, object]] = {"encoder": "resnet18"}
-    onnx_exports: ClassVar[bool | None] = None
 
 
 class TestUNet(PeerContract):
     name = "smp_unet"
-    onnx_exports = True
 
 
 class TestUNetPlusPlus(PeerContract):
@@ -216,6 +214,7 @@ class TestDeepLabV3Plus(PeerContract):
 
 class TestUPerNet(PeerContract):
     name = "smp_upernet"
+    onnx_exports = False  # as PSPNet's
 
 
 class TestSegformer(PeerContract):
@@ -242,11 +241,7 @@ def test_every_model_has_a_contract_test():
 
 @pytest.mark.parametrize(
     "contract",
-    [
-        pytest.param(contract, id=contract.name)
-        for contract in contracts()
-        if contract.onnx_exports is not None
-    ],
+    [pytest.param(contract, id=contract.name) for contract in contracts()],
 )
 def test_onnx_export_holds_at_any_size_where_it_says_so(contract):
     torch.manual_seed(0)
