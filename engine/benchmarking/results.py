@@ -13,12 +13,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from engine.benchmarking.identity import Identity
 from engine.benchmarking.plan import Plan, Run, RunSettings
 from engine.benchmarking.shapes import BegunFile, Cost, ErrorFile, PlanFile, ResultFile, check_shape, inside
 from engine.errors import EngineError, SettingsError
+
+if TYPE_CHECKING:
+    from engine.benchmarking.identity import Identity
 
 PLAN_FILE = "benchmark.json"
 RESULT_FILE = "result.json"
@@ -126,7 +128,7 @@ def run_folder(out: Path, run: Run) -> Path:
     return out / "runs" / run.place
 
 
-def write_plan(out: Path, plan: Plan, identity: Identity) -> None:
+def write_plan(out: Path, plan: Plan, identity: "Identity") -> None:
     """Write `benchmark.json`.
 
     Raises:
