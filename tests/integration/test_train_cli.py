@@ -94,6 +94,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path: Path, data: Path) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", *map(str, arguments)], stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PAVESCOPE_HOME": str(tmp_path), "PAVESCOPE_DEVICE": "cpu"},
+        # a shell lets what it starts in the background ignore Ctrl-C, and these tests with it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     deadline = time.monotonic() + 60
     while not (tmp_path / "out" / "log.csv").exists() and time.monotonic() < deadline:

@@ -13,6 +13,8 @@ PLAIN = InferenceSettings(device="cpu", bf16=False)
 class Darkness(CrackModel):
     """Marks dark pixels; looks at nothing else, so tiles cannot change its answer."""
 
+    last_features = torch.nn.Identity()
+
     def forward_padded(self, image):
         return -4 * image.mean(dim=1, keepdim=True)
 

@@ -101,6 +101,15 @@ def test_twenty_steps_are_ten_and_ten_more_after_a_kill(tmp_path, options):
     assert losses[0] == losses[1] and len(losses[0]) == 5
 
 
+@pytest.fixture
+def ctrl_c_heard():
+    """A shell lets what it starts in the background ignore Ctrl-C, and these tests with it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_heard")
 def test_ctrl_c_ends_the_step_and_saves(tmp_path):
     state, settings = tmp_path / "state.pt", replace(SHORT, save_every=1000)
 
