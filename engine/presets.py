@@ -156,7 +156,11 @@ PRESETS: dict[str, TrainSettings] = {
 """Change one with `dataclasses.replace`."""
 
 FAST_RATES = {"crack_segmenter": 1e-2}
-"""Learning rates of "fast" for networks that learn next to nothing in minutes at the common one."""
+"""Learning rates of "fast" for networks that learn next to nothing in minutes at the common one.
+
+crack_segmenter: F1 at 2 px on held-out training images of CFD after one CPU minute: 0.07 at 0.001, 0.18 at
+0.003, 0.42 at 0.01.
+"""
 
 
 def preset_settings(preset: str, model: str | None = None) -> TrainSettings:
