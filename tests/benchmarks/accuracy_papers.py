@@ -51,8 +51,9 @@ TWO_PHASE = (f"ce+{NETWORK}", f"cirl+{NETWORK}")
 """They differ in the method alone: CIRL has no Dice, so neither has the network without it."""
 LABEL_FREE_LOSS = ("paper+crack_segmenter:small=true",)
 GOAL = 0.93
-"""F1 at 2 px of `NETWORK` on CFD's test images, predicted as seed 003 does."""
+"""F1 at 2 px of `NETWORK` on CFD's test images."""
 PATCH_PX, STRIDE_PX = 192, 48
+"""Chosen with test scores in view, after whole images had missed the goal: see docs/replication.md."""
 SQUARE = np.ones((5, 5), np.uint8)
 """Two pixels along either axis: some take "within two pixels" so; our measure is the distance."""
 
@@ -142,9 +143,10 @@ def main() -> int:
             f"  {name:18} threshold {scores['threshold']:.2f}  F1 {scores['f1']:.4f}  at 2 px "
             f"{scores['tolerant_f1']:.4f}  in a 5 x 5 square {scores['square_tolerant_f1']:.4f}"
         )
-    reached = ways["averaged patches"]["tolerant_f1"]
-    print(f"F1 at 2 px {reached:.4f}, goal {GOAL}: {'met' if reached >= GOAL else 'MISSED'}")
-    return int(reached < GOAL)
+    for name, scores in ways.items():
+        said = "met" if scores["tolerant_f1"] >= GOAL else "MISSED"
+        print(f"F1 at 2 px, {name}: {scores['tolerant_f1']:.4f}, goal {GOAL}: {said}")
+    return int(ways["whole image"]["tolerant_f1"] < GOAL)
 
 
 if __name__ == "__main__":
