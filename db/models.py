@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from engine.vocabulary import DistressType, JobKind, JobState, PositionSource, Role
+from engine.vocabulary import AuditAnswer, DistressType, JobKind, JobState, PositionSource, Role
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -207,7 +207,11 @@ class RefusedFile(Base):
 
 
 class Checkpoint(Base):
-    """A model's weights in storage, named by their hash; `card` is what the file says of itself."""
+    """A model's weights in storage, named by their hash; `card` is what the file says of itself.
+
+    `agency_id` is empty for what is shipped, which all agencies use; `accepted` is the gate's verdict,
+    empty where no gate judged it; `report` is what `engine.adaptation` says of the adaptation that made it.
+    """
 
     __tablename__ = "checkpoint"
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -217,7 +221,88 @@ class Checkpoint(Base):
     origin: Mapped[str] = mapped_column(String(100))
     parent_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoint.id"))
     card: Mapped[dict[str, Any]]
+    size_bytes: Mapped[int] = mapped_column(default=0)
+    agency_id: Mapped[int | None] = mapped_column(ForeignKey("agency.id"))
+    survey_id: Mapped[int | None] = mapped_column(ForeignKey("survey.id", use_alter=True))
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    accepted: Mapped[bool | None]
+    report: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class Promotion(Base):
+    """The checkpoint that an agency's new analyses use: that of the newest row not rolled back, else base."""
+
+    __tablename__ = "promotion"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"), index=True)
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
+    user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    at: Mapped[datetime] = mapped_column(default=utc_now)
+    rolled_back_at: Mapped[datetime | None]
+
+
+class Comparison(Base):
+    """What two checkpoints find on the same photos of a survey.
+
+    `pictures` holds one {image_id, first_mask_hash, second_mask_hash, first_crack_area_ratio,
+    second_crack_area_ratio} for each photo.
+    """
+
+    __tablename__ = "comparison"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"), index=True)
+    first_checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id", ondelete="CASCADE"))
+    second_checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id", ondelete="CASCADE"))
+    pictures: Mapped[list[Any]]
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+
+
+class AuditSample(Base):
+    """A random sample of tiles that people judge without the model's answer, and what it measured.
+
+    `record` is set, and nothing changes any more, once it is signed; `record_hash` is the SHA-256 of its
+    canonical JSON.
+    """
+
+    __tablename__ = "audit_sample"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"), index=True)
+    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
+    settings_hash: Mapped[str] = mapped_column(String(64))
+    seed: Mapped[int]
+    tile_px: Mapped[int] = mapped_column(Integer)
+    may_train: Mapped[bool] = mapped_column(default=False)
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
+    signed_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    signed_name: Mapped[str | None] = mapped_column(String(200))
+    signed_at: Mapped[datetime | None]
+    record: Mapped[dict[str, Any] | None]
+    record_hash: Mapped[str | None] = mapped_column(String(64))
+
+
+class AuditTile(Base):
+    """A tile of an audit sample. The blind answer is given first; only then the model's answer is shown."""
+
+    __tablename__ = "audit_tile"
+    __table_args__ = (UniqueConstraint("sample_id", "position"), one_of("answer", AuditAnswer))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sample_id: Mapped[int] = mapped_column(ForeignKey("audit_sample.id", ondelete="CASCADE"))
+    position: Mapped[int] = mapped_column(Integer)
+    image_id: Mapped[int] = mapped_column(ForeignKey("survey_image.id", ondelete="CASCADE"))
+    left_px: Mapped[int] = mapped_column(Integer)
+    top_px: Mapped[int] = mapped_column(Integer)
+    width_px: Mapped[int] = mapped_column(Integer)
+    height_px: Mapped[int] = mapped_column(Integer)
+    stratum: Mapped[int] = mapped_column(Integer)
+    stratum_tiles: Mapped[int]
+    predicted_px: Mapped[int]
+    answer: Mapped[str | None] = mapped_column(String(10))
+    accepted: Mapped[bool | None]
+    missed: Mapped[bool | None]
+    answered_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    answered_at: Mapped[datetime | None]
 
 
 class AnalysisResult(Base):
@@ -253,6 +338,11 @@ class AnalysisResult(Base):
     surveyed_area_m2: Mapped[float | None]
     crack_length_m: Mapped[float | None]
     crack_density_m_per_m2: Mapped[float | None]
+    # Interval of the two, see `engine.confidence`; empty in results of before it was known.
+    crack_area_ratio_low: Mapped[float | None]
+    crack_area_ratio_high: Mapped[float | None]
+    crack_density_m_per_m2_low: Mapped[float | None]
+    crack_density_m_per_m2_high: Mapped[float | None]
     error: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
@@ -291,6 +381,10 @@ class SectionResult(Base):
     crack_density_per_px: Mapped[float]
     crack_density_m_per_m2: Mapped[float | None]
     surveyed_area_m2: Mapped[float | None]
+    crack_area_ratio_low: Mapped[float | None]
+    crack_area_ratio_high: Mapped[float | None]
+    crack_density_m_per_m2_low: Mapped[float | None]
+    crack_density_m_per_m2_high: Mapped[float | None]
     updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 

@@ -18,6 +18,8 @@ class JobKind(StrEnum):
     IMPORT_SURVEY = "import_survey"
     ANALYSE_SURVEY = "analyse_survey"
     MAKE_SAMPLE = "make_sample"
+    ADAPT_SURVEY = "adapt_survey"
+    COMPARE_CHECKPOINTS = "compare_checkpoints"
 
 
 class JobState(StrEnum):
@@ -34,6 +36,14 @@ class DistressType(StrEnum):
     """Kinds of distress that are told apart today."""
 
     CRACK = "crack"
+
+
+class AuditAnswer(StrEnum):
+    """What a person says of a tile without having seen the model's answer."""
+
+    CRACK = "crack"
+    NONE = "none"
+    UNSURE = "unsure"
 
 
 class PositionSource(StrEnum):

@@ -32,3 +32,32 @@ def test_sqlite_is_opened_for_results_that_last(sqlite_database: str) -> None:
         assert connection.execute(text("PRAGMA journal_mode")).scalar_one() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar_one() == 2
         assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+
+
+def test_rows_and_what_refers_to_them_survive_an_upgrade(database: str) -> None:
+    command.downgrade(alembic_config(), "0001")
+    with get_engine().begin() as connection:
+        for statement in (
+            "INSERT INTO agency (id, name, created_at) VALUES (1, 'A', '2026-01-01')",
+            "INSERT INTO checkpoint (id, name, content_hash, model, origin, card, created_at)"
+            " VALUES (1, 'base', 'h', 'm', 'base', '{}', '2026-01-01')",
+            "INSERT INTO survey (id, agency_id, name, clock_offset_s, shown_checkpoint_id, created_at)"
+            " VALUES (1, 1, 'S', 0, 1, '2026-01-01')",
+            "INSERT INTO job (id, agency_id, kind, parameters, survey_id, unique_key, state, attempt, failures,"
+            " max_attempts, progress_done, progress_total, progress_message, cancel_requested, created_at)"
+            " VALUES (1, 1, 'analyse_survey', '{}', 1, 'k', 'queued', 0, 0, 3, 0, 0, '', false, '2026-01-01')",
+            "INSERT INTO survey_image (id, survey_id, content_hash, original_name, size_bytes, width_px, height_px,"
+            " position_source, flags, notes) VALUES (1, 1, 'i', 'i.jpg', 1, 1, 1, 'none', '[]', '[]')",
+            "INSERT INTO analysis_result (id, image_id, checkpoint_id, settings_hash, settings, job_id, attempt,"
+            " threshold, created_at) VALUES (1, 1, 1, 's', '{}', 1, 1, 0.5, '2026-01-01')",
+        ):
+            connection.execute(text(statement))
+    command.upgrade(alembic_config(), "head")
+    with get_engine().begin() as connection:
+        assert connection.execute(text("SELECT job_id FROM analysis_result")).scalar_one() == 1
+        assert connection.execute(text("SELECT shown_checkpoint_id FROM survey")).scalar_one() == 1
+        connection.execute(text("UPDATE job SET kind = 'adapt_survey'"))
+    if get_engine().dialect.name == "sqlite":
+        with get_engine().connect() as connection:
+            assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
