@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db import jobs as job_rows
 from db import queries
 from db.models import Agency, AuditEvent, Job, Network, Survey, User, UserRole
-from db.registry import ensure_checkpoint
+from db.registry import ensure_checkpoint, promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
 from engine.errors import EngineError, SettingsError
@@ -246,14 +246,15 @@ def request_import(
     return job_id
 
 
-def request_analysis(actor: Actor, survey_id: int, checkpoint: str = "base") -> int:
+def request_analysis(actor: Actor, survey_id: int, checkpoint: str | None = None) -> int:
     """Queue the analysis of a survey's photos; photos that have a result of the same checkpoint and
     settings are not analysed again.
 
     Args:
         actor: who asks.
         survey_id: the survey.
-        checkpoint: the name of a registered or shipped one, or a .safetensors file on this machine.
+        checkpoint: the name of a registered or shipped one, or a .safetensors file on this machine; None
+            is the one in force in the agency.
 
     Returns:
         The id of the job.
@@ -267,7 +268,10 @@ def request_analysis(actor: Actor, survey_id: int, checkpoint: str = "base") -> 
         survey = queries.get_survey(session, actor.agency_id, survey_id)
         if queries.count_images(session, survey.id) == 0:
             raise SettingsError(f"Survey {survey.name!r} has no photos.", "Import photos first.")
-        registered = ensure_checkpoint(session, get_storage(), checkpoint)
+        if checkpoint is None:
+            registered = promoted_checkpoint(session, get_storage(), actor.agency_id)
+        else:
+            registered = ensure_checkpoint(session, get_storage(), checkpoint, actor.agency_id)
         key = f"analyse:{survey.id}:{registered.id}"
         parameters = {"checkpoint_id": registered.id, "checkpoint": registered.name}
         job_id = _request(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)

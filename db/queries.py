@@ -9,6 +9,7 @@ import shapely
 from sqlalchemy import Select, case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from db.checkpoint_queries import comparison_hashes
 from db.models import (
     AnalysisResult,
     Checkpoint,
@@ -139,10 +140,6 @@ def replace_refused(
         )
     if rows:
         session.execute(insert(RefusedFile), list(rows))
-
-
-def find_checkpoint(session: Session, name: str) -> Checkpoint | None:
-    return session.scalar(select(Checkpoint).where(Checkpoint.name == name))
 
 
 def survey_images(session: Session, survey_id: int) -> list[tuple[int, str, str]]:
@@ -323,7 +320,8 @@ def referenced_hashes(session: Session) -> set[str]:
         AnalysisResult.probability_hash,
         Checkpoint.content_hash,
     )
-    return {found for column in columns for found in session.scalars(select(column).distinct()) if found}
+    named = {found for column in columns for found in session.scalars(select(column).distinct()) if found}
+    return named | comparison_hashes(session)
 
 
 def active_jobs(session: Session) -> list[Job]:

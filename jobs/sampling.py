@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 from db import jobs as job_rows
 from db import queries
 from db.models import Network, Survey
-from db.registry import ensure_checkpoint
+from db.registry import promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
 from engine.archives import SourceFile
@@ -33,7 +33,7 @@ def make_sample(job: RunningJob) -> None:
         analyses: list[int] = []
 
         def queue_analysis(session: Session, survey: Survey = survey, analyses: list[int] = analyses) -> None:
-            checkpoint = ensure_checkpoint(session, get_storage(), "base")
+            checkpoint = promoted_checkpoint(session, get_storage(), job.claimed.agency_id)
             analysis, _ = job_rows.create_job(
                 session,
                 agency_id=job.claimed.agency_id,

@@ -1,4 +1,4 @@
-"""Finds the file of a checkpoint: shipped, a path, or registered in the database."""
+"""Finds the file of a checkpoint: shipped, a path, or registered by the agency."""
 
 from pathlib import Path
 
@@ -15,19 +15,22 @@ def checkpoint_path(name_or_path: str) -> Path:
     try:
         return resolve_checkpoint(name_or_path)
     except CheckpointError:
-        if Path(name_or_path).suffix or "/" in name_or_path:
+        path = Path(name_or_path)
+        # A registered name may hold a dot, never a slash: `db.registry.free_name`.
+        if path.exists() or "/" in name_or_path or path.suffix.lower() == ".safetensors":
             raise
     from app.cli import work
-    from db.queries import find_checkpoint
+    from db.checkpoint_queries import find_checkpoint
     from db.registry import checkpoint_file
     from db.session import reading
     from db.storage import get_storage
 
-    work.ready()
+    agency_id = work.ready().agency_id
     with reading() as session:
-        found = find_checkpoint(session, name_or_path)
+        found = find_checkpoint(session, agency_id, name_or_path)
         if found is None:
             raise CheckpointError(
-                f"There is no checkpoint named {name_or_path!r}.", "Use base, or a .safetensors file."
+                f"There is no checkpoint named {name_or_path!r}.",
+                "See: pavescope checkpoints list. Or name base, or a .safetensors file.",
             )
         return checkpoint_file(get_storage(), found)
