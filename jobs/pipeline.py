@@ -8,9 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy.orm import Session
 
 from db import queries
@@ -19,11 +17,13 @@ from db.registry import checkpoint_file
 from db.session import reading
 from db.settings import get_settings
 from db.storage import Storage, get_storage
-from engine.errors import EngineError, InvalidImageError
+from engine.errors import InvalidImageError
 from engine.images import load_image
 from engine.measurement import Crack, measure_cracks
 from engine.vocabulary import DistressType, JobKind
+from jobs.comparing import compare_checkpoints
 from jobs.importing import import_survey
+from jobs.photos import png, sample_images
 from jobs.running import RunningJob
 from jobs.sampling import make_sample
 
@@ -106,7 +106,7 @@ def _settled(
         return InferenceSettings(**{**kept, "device": device})
     settings = InferenceSettings(threshold=threshold, working_scale=working_scale, device=device)
     if settings.working_scale is None:
-        images = _sample_images(job, survey.id, storage)
+        images = sample_images(job, survey.id, storage)
         if images:
             estimate = estimate_working_scale(
                 model, images, settings, on_tile=lambda _done, _total: job.beat()
@@ -115,21 +115,6 @@ def _settled(
     parameters = {**job.parameters, "settings": _how(settings)}
     job.save(lambda _session: None, parameters=parameters)
     return settings
-
-
-def _sample_images(job: RunningJob, survey_id: int, storage: Storage) -> list[npt.NDArray[np.uint8]]:
-    from engine.scale import SAMPLE_IMAGES, sample_middle, spread_sample
-
-    with reading() as session:
-        hashes = [content_hash for _, content_hash, _ in queries.survey_images(session, survey_id)]
-    images = []
-    for content_hash in spread_sample(hashes, SAMPLE_IMAGES):
-        job.beat()
-        try:
-            images.append(sample_middle(load_image(storage.read(content_hash))))
-        except (InvalidImageError, FileNotFoundError):
-            continue  # it fails by itself, with its reason, when its turn comes
-    return images
 
 
 def _analyse_images(
@@ -204,8 +189,8 @@ def _analyse_image(
     job.beat()
     measured = measure_cracks(mask, probability, gsd_mm_per_px=analysis.gsd_mm_per_px)
     job.beat()
-    row["mask_hash"] = storage.put(_png(mask.astype(np.uint8) * 255))
-    row["probability_hash"] = storage.put(_png((probability * 255).round().astype(np.uint8)))
+    row["mask_hash"] = storage.put(png(mask.astype(np.uint8) * 255))
+    row["probability_hash"] = storage.put(png((probability * 255).round().astype(np.uint8)))
     row.update({number: getattr(measured, number) for number in RESULT_NUMBERS})
     return row, [_distress(crack) for crack in measured.cracks]
 
@@ -239,15 +224,9 @@ def _distress(crack: Crack) -> dict[str, Any]:
     }
 
 
-def _png(image: npt.NDArray[np.uint8]) -> bytes:
-    ok, encoded = cv2.imencode(".png", image)
-    if not ok:
-        raise EngineError("A mask could not be written as PNG.", "Report this as a fault of the software.")
-    return encoded.tobytes()
-
-
 WORK_OF: dict[JobKind, Callable[[RunningJob], None]] = {
     JobKind.IMPORT_SURVEY: import_survey,
     JobKind.ANALYSE_SURVEY: analyse_survey,
     JobKind.MAKE_SAMPLE: make_sample,
+    JobKind.COMPARE_CHECKPOINTS: compare_checkpoints,
 }
