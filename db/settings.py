@@ -46,6 +46,11 @@ class Settings(BaseSettings):
         return self.root / "benchmarks"
 
     @property
+    def adaptations_dir(self) -> Path:
+        """A running adaptation keeps its state and its curve here, in a folder named by its job."""
+        return self.root / "adaptations"
+
+    @property
     def uploads_dir(self) -> Path:
         """Uploads wait here, in pieces, until an import takes them."""
         return self.root / "uploads"

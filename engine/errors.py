@@ -43,6 +43,10 @@ class SettingsError(EngineError):
     """A setting or argument outside what makes sense."""
 
 
+class DivergedError(EngineError):
+    """A training whose loss is no number any more."""
+
+
 class MissingLibraryError(EngineError):
     """A library of an optional extra that is not installed."""
 

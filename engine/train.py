@@ -23,7 +23,7 @@ from engine.training_run import Sample, Samples, TrainingRun
 
 __all__ = ["Samples", "TrainResult", "TrainSettings", "keep_freed_memory", "train"]
 
-SAVE_MINUTES = 5.0
+SAVE_EVERY_S = 300.0
 
 OnStep = Callable[[int, int | None, float, float], None]
 """Called with steps done, steps in all (None where minutes limit), the loss, and wall minutes left."""
@@ -147,6 +147,7 @@ def train(
     log_dir: Path | None = None,
     on_step: OnStep | None = None,
     on_save: Callable[[CrackModel, int], None] | None = None,
+    save_every_s: float = SAVE_EVERY_S,
 ) -> TrainResult:
     """Train a model.
 
@@ -162,6 +163,7 @@ def train(
         log_dir: where log.csv is kept, and TensorBoard's files if that is installed.
         on_step: see `OnStep`; may raise to stop.
         on_save: called with the model as it would be kept and the steps done, whenever the state is saved.
+        save_every_s: seconds after which the state is saved, whatever `settings.save_every` says.
 
     Returns:
         The model, with the running mean of the weights or those of the best epoch where the settings say so.
@@ -201,7 +203,7 @@ def train(
                     log.write(run.history)
             if on_step is not None:
                 on_step(run.step, pace.total, loss, 0.0 if stopped else pace.minutes_left)
-            late = time.monotonic() - last_save > SAVE_MINUTES * 60
+            late = time.monotonic() - last_save > save_every_s
             if stopped or late or asked.is_set() or run.step % settings.save_every == 0:
                 save()
                 last_save = time.monotonic()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import Dataset
 
-from engine.errors import EngineError, SettingsError
+from engine.errors import DivergedError, SettingsError
 from engine.inference import fast_bf16, resolve_device
 from engine.models.base import CrackModel
 from engine.objectives import Batch, Objective
@@ -157,7 +157,7 @@ class TrainingRun:
         loss = self._loss(batch, progress)
         value = float(loss.detach())
         if not math.isfinite(value):
-            raise EngineError(
+            raise DivergedError(
                 f"The loss became {value} at step {self.step + 1}.", "Train with a lower learning rate."
             )
         self.optimiser.zero_grad(set_to_none=True)

@@ -1,0 +1,389 @@
+"""Label-free adaptation: a checkpoint and a survey's unlabelled photos give a checkpoint and a report.
+
+Stages: look at the photos; draw cracks on the survey's own pavement and train on them; let the network label
+what it is sure of and train on that beside drawn cracks, twice; choose the threshold; judge the result.
+"""
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.adaptation_photos import (
+    MOST_PHOTOS,
+    PreparedPhoto,
+    SurveyPhoto,
+    cut_to_region,
+    hold_back,
+    read_photos,
+)
+from engine.adaptation_samples import AdaptationPatches, believe, drawing_grounds
+from engine.anchored import Anchored
+from engine.cards import CheckpointCard, file_sha256, resolve_checkpoint
+from engine.checkpoints import load_checkpoint
+from engine.complexity import count_gflops
+from engine.errors import DivergedError, EngineError, InvalidImageError
+from engine.gate import judge
+from engine.inference import InferenceSettings, predict_probability_map
+from engine.label_free_threshold import choose_threshold
+from engine.models import SMALL, CrackModel, create_model
+from engine.presets import make_objective
+from engine.pseudo_labels import Probability, label_photos
+from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
+from engine.survey_look import SurveyLook, drift_report, look_at, refusals
+from engine.train import keep_freed_memory, train
+from engine.train_settings import TrainSettings
+from engine.training_data import PatchRecipe
+
+NOMINAL_GFLOPS = 350.0
+"""Operations a second, in 10^9, of training on two CPU cores: turns minutes into steps, so that the same
+settings take the same steps."""
+NOMINAL_CORES = 2
+TRAINING_SHARE = 0.7
+"""Of the minutes; the rest is for looking, labelling and judging."""
+SAVE_EVERY_S = 45.0
+LOOK, DRAW = "Looking at the photos", "Learning from cracks drawn on the survey's own pavement"
+LABEL, LEARN = (
+    "Noting what the network is sure of, round {}",
+    "Learning from that and from drawn cracks, round {}",
+)
+THRESHOLD, JUDGE = "Choosing the threshold", "Judging the result"
+
+
+@dataclass(frozen=True)
+class AdaptationSettings:
+    """One set for all surveys.
+
+    Attributes:
+        minutes: time on two CPU cores that the work is planned for.
+        seed: of everything that is drawn.
+        device: "auto", "cpu" or "cuda".
+        model: network to train in place of the base's; it starts from nothing.
+        learning_rate: highest of the first stage; the later ones take half of it.
+        batch: patches a step.
+        patch_px: side of a patch at the working scale.
+        stages: share of the training steps of each stage; the first draws only, the others also learn from
+            the network's own answers.
+        answered_share: share of believed answers among the later stages' patches.
+        procedural_share: share of drawn patches on procedural pavement.
+        anchored: False trains by the loss of seed 000 alone, which collapses; for the record.
+    """
+
+    minutes: float = 15.0
+    seed: int = 0
+    device: str = "auto"
+    model: str | None = None
+    learning_rate: float = 1e-3
+    batch: int = 8
+    patch_px: int = 192
+    stages: tuple[float, ...] = (0.4, 0.3, 0.3)
+    answered_share: float = 0.5
+    procedural_share: float = 0.15
+    anchored: bool = True
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an adaptation is.
+
+    Attributes:
+        stage: what it does, in words.
+        share: of all work done, in [0, 1].
+        seconds_left: at the pace so far; None while unknown.
+        loss: of the last step, where it trains.
+    """
+
+    stage: str
+    share: float
+    seconds_left: float | None
+    loss: float | None = None
+
+
+OnProgress = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """What came of it.
+
+    Attributes:
+        model: the adapted network; None where the photos were refused or training diverged.
+        card: of its checkpoint.
+        report: accepted, reasons, threshold, working_scale, minutes, images, steps, stages, gate, drift,
+            look, curve, seed.
+    """
+
+    model: CrackModel | None
+    card: CheckpointCard | None
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+def plan_steps(model: CrackModel, settings: AdaptationSettings) -> list[int]:
+    """Steps of each stage: as many as the minutes hold at the nominal speed, whatever this machine's is."""
+    per_step = 3 * settings.batch * count_gflops(model, settings.patch_px)
+    total = TRAINING_SHARE * settings.minutes * 60 * NOMINAL_GFLOPS / per_step
+    return [max(1, round(total * share)) for share in settings.stages]
+
+
+def _shares(settings: AdaptationSettings) -> dict[str, float]:
+    """About how much of the time each stage takes."""
+    shares = {LOOK: 0.06, THRESHOLD: 0.02, JUDGE: 0.1}
+    for number, share in enumerate(settings.stages):
+        if number:
+            shares[LABEL.format(number)] = 0.06
+        shares[DRAW if number == 0 else LEARN.format(number)] = TRAINING_SHARE * share
+    whole = sum(shares.values())
+    return {name: share / whole for name, share in shares.items()}
+
+
+class _Clock:
+    """Says how far the work is; every stage has its share of it."""
+
+    def __init__(self, shares: dict[str, float], on_progress: OnProgress | None) -> None:
+        self.shares, self.tell = shares, on_progress or (lambda _progress: None)
+        self.started = time.monotonic()
+        self.stage, self.before, self.first = "", 0.0, None
+        self.spent: dict[str, float] = {}
+
+    def begin(self, stage: str) -> None:
+        if self.stage:
+            self.before += self.shares[self.stage]
+        self.stage, self.stage_started = stage, time.monotonic()
+        self.at(0.0)
+
+    def at(self, done: float, loss: float | None = None) -> None:
+        """`done` is the share of this stage."""
+        now = time.monotonic()
+        share = min(1.0, self.before + done * self.shares[self.stage])
+        if self.first is None:
+            self.first = share
+        gained = share - self.first
+        left = (now - self.started) * (1 - share) / gained if gained > 0.01 else None
+        self.spent[self.stage] = (now - self.stage_started) / 60
+        self.tell(Progress(self.stage, share, left, loss))
+
+
+class _Work:
+    """Files of a run that was stopped and goes on."""
+
+    def __init__(self, folder: Path, identity: str) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.read("identity") not in (None, identity):
+            raise EngineError(
+                f"{folder} holds another adaptation.", "Give the same photos and settings, or another folder."
+            )
+        self.write("identity", identity)
+
+    def read(self, name: str) -> Any:
+        file = self.folder / f"{name}.json"
+        return json.loads(file.read_text()) if file.is_file() else None
+
+    def write(self, name: str, value: Any) -> None:
+        temporary = self.folder / f"{name}.tmp"
+        temporary.write_text(json.dumps(value))
+        temporary.replace(self.folder / f"{name}.json")
+
+
+def _train_stage(
+    number: int,
+    model: CrackModel,
+    samples: AdaptationPatches,
+    steps: int,
+    settings: AdaptationSettings,
+    work: _Work,
+    clock: _Clock,
+) -> dict[str, Any]:
+    """Train one stage, or take its weights where it is done already; its line in the report."""
+    done = work.folder / f"stage-{number}.safetensors"
+    if (kept := work.read(f"stage-{number}")) and done.is_file():
+        model.load_state_dict(load_file(done))
+        return dict(kept)
+    rate = settings.learning_rate * (1.0 if number == 0 else 0.5)
+    how = TrainSettings(
+        model=settings.model or "", learning_rate=rate, steps=steps, batch=settings.batch,
+        patch_px=settings.patch_px, ema=0.99, seed=settings.seed + 7919 * number, device=settings.device,
+        cpu_minutes=max(0.05, settings.minutes * NOMINAL_CORES * settings.stages[number]),
+        save_every=1_000_000,
+    )  # fmt: skip
+    objective = Anchored() if settings.anchored else make_objective("paper", model)
+    curve: list[dict[str, float]] = []
+    losses: list[float] = []
+
+    def on_step(step: int, _total: int | None, loss: float, _left: float) -> None:
+        losses.append(loss)
+        if len(losses) == 20 or step == steps:
+            curve.append({"stage": number, "step": step, "loss": float(np.mean(losses))})
+            losses.clear()
+            work.write(f"curve-{number}", curve)
+        clock.at(step / steps, loss)
+
+    result = train(
+        model, objective, samples, how, state=work.folder / f"stage-{number}.pt", on_step=on_step,
+        save_every_s=SAVE_EVERY_S,
+    )  # fmt: skip
+    save_file({k: v.contiguous() for k, v in result.model.state_dict().items()}, done)
+    line = {
+        "name": clock.stage, "steps": result.steps, "minutes": round(result.wall_minutes, 2),
+        "loss": curve[-1]["loss"] if curve else None,
+    }  # fmt: skip
+    work.write(f"stage-{number}", line)
+    return line
+
+
+def _identity(photos: Sequence[SurveyPhoto], base: str | Path, settings: AdaptationSettings) -> str:
+    named = [file_sha256(resolve_checkpoint(base)), repr(settings), *(photo.name for photo in photos)]
+    return hashlib.sha256("\0".join(named).encode(errors="surrogateescape")).hexdigest()
+
+
+def _working_scale(
+    base: CrackModel, photos: Sequence[SurveyPhoto], how: InferenceSettings, clock: "_Clock"
+) -> float:
+    """Chosen by the base's certainty on a sample, within the regions."""
+    sample = []
+    for photo in spread_sample(photos, SAMPLE_IMAGES):
+        with suppress(InvalidImageError):
+            sample.append(sample_middle(cut_to_region(photo)[0]))
+        clock.at(0.0)
+    if not sample:
+        return 1.0
+    return estimate_working_scale(base, sample, how, lambda _done, _total: clock.at(0.0)).scale
+
+
+def _start(base: CrackModel, card: CheckpointCard, settings: AdaptationSettings) -> CrackModel:
+    """The base's weights, or another network from nothing."""
+    if settings.model is None or settings.model == card.model:
+        return copy.deepcopy(base)
+    torch.manual_seed(settings.seed)
+    return create_model(settings.model, small=settings.model in SMALL)
+
+
+def _train_all(
+    model: CrackModel,
+    photos: Sequence[PreparedPhoto],
+    settings: AdaptationSettings,
+    how: InferenceSettings,
+    work: "_Work",
+    clock: "_Clock",
+) -> list[dict[str, Any]]:
+    """All training stages; the lines of the report."""
+    recipe = PatchRecipe(
+        patch_px=settings.patch_px, procedural_share=settings.procedural_share, photo_scale=(0.75, 1.33)
+    )
+    steps, lines = plan_steps(model, settings), []
+    grounds = drawing_grounds(photos, on_photo=lambda done, total: clock.at(done / total))
+    answers: list[Probability] = []
+    for number, count in enumerate(steps):
+        if number:
+            clock.begin(LABEL.format(number))
+            folder = work.folder / f"answers-{number}"
+            answers = label_photos(model, photos, how, folder, lambda done, total: clock.at(done / total))
+            grounds = drawing_grounds(photos, answers)
+        samples = AdaptationPatches(
+            grounds, recipe, settings.seed, number,
+            [believe(photo, answer) for photo, answer in zip(photos, answers, strict=False)],
+            settings.answered_share,
+        )  # fmt: skip
+        clock.begin(DRAW if number == 0 else LEARN.format(number))
+        lines.append(_train_stage(number, model, samples, count, settings, work, clock))
+    return lines
+
+
+def adapt(
+    photos: Sequence[SurveyPhoto],
+    base: str | Path = "base",
+    settings: AdaptationSettings | None = None,
+    *,
+    name: str,
+    folder: Path,
+    on_progress: OnProgress | None = None,
+) -> Adaptation:
+    """Adapt a checkpoint to a survey without any label.
+
+    Args:
+        photos: of the survey; at most `MOST_PHOTOS` of them, evenly spread, are used.
+        base: checkpoint to start from: a file, or the name of a shipped one.
+        settings: how; the defaults when None.
+        name: of the new checkpoint.
+        folder: keeps the state: the same call goes on where it was stopped; the caller removes it.
+        on_progress: called at least once a second of work or a step; may raise `CancelledError`.
+
+    Returns:
+        The adapted network with its card and report. It is there, but not accepted, where the gate refuses
+        it; there is none where the photos are refused or training diverged.
+
+    Raises:
+        CheckpointError: no such base.
+        SettingsError: an unknown model or device.
+        EngineError: the folder holds another adaptation.
+    """
+    started = time.monotonic()
+    settings = settings or AdaptationSettings()
+    how = InferenceSettings(working_scale=1.0, device=settings.device)
+    base_model, base_card = load_checkpoint(base)
+    chosen = spread_sample(photos, MOST_PHOTOS)
+    work = _Work(folder, _identity(chosen, base, settings))
+    clock = _Clock(_shares(settings), on_progress)
+    keep_freed_memory()
+    clock.begin(LOOK)
+    scale = work.read("working_scale")
+    if scale is None:
+        scale = base_card.working_scale or _working_scale(base_model, chosen, how, clock)
+        work.write("working_scale", scale)
+    ready = read_photos(chosen, scale, settings.seed, lambda done, total: clock.at(done / total))
+    look = look_at([photo.image for photo in ready], [photo.region for photo in ready])
+    known = base_card.scores.get("look")
+    drift = drift_report(SurveyLook.from_dict(known) if known else None, look)
+    report: dict[str, Any] = {
+        "accepted": False, "reasons": refusals(look), "working_scale": scale, "images": len(ready),
+        "look": look.as_dict(), "drift": drift.as_dict(), "stages": [], "steps": 0, "threshold": None,
+        "gate": None, "seed": settings.seed,
+    }  # fmt: skip
+
+    def ended(model: CrackModel | None = None, card: CheckpointCard | None = None) -> Adaptation:
+        report["minutes"] = round((time.monotonic() - started) / 60, 2)
+        report["curve"] = [row for n in range(len(settings.stages)) for row in work.read(f"curve-{n}") or []]
+        return Adaptation(model, card, report)
+
+    if report["reasons"]:
+        return ended()
+    learn, held = hold_back(len(ready), settings.seed)
+    model = _start(base_model, base_card, settings)
+    settings = replace(settings, model=settings.model or base_card.model)
+    try:
+        report["stages"] = _train_all(model, [ready[n] for n in learn], settings, how, work, clock)
+    except DivergedError as error:
+        report["reasons"] = [str(error)]
+        return ended()
+    report["steps"] = sum(line["steps"] for line in report["stages"])
+    clock.begin(THRESHOLD)
+    kept = [ready[n] for n in held]
+    maps = [predict_probability_map(model, p.image, how, lambda _d, _t: clock.at(0.0)) for p in kept]
+    inside = [m if p.region is None else m[p.region] for m, p in zip(maps, kept, strict=True)]
+    report["threshold"] = threshold = choose_threshold(inside)
+    clock.begin(JUDGE)
+    verdict = judge(
+        model, base_model, [p.image for p in kept], [p.region for p in kept], threshold=threshold,
+        base_threshold=base_card.threshold, working_scale=1.0, seed=settings.seed, device=settings.device,
+        on_tile=lambda _done, _total: clock.at(0.5),
+    )  # fmt: skip
+    report |= {"accepted": verdict.accepted, "reasons": list(verdict.reasons), "gate": verdict.as_dict()}
+    card = CheckpointCard(
+        name=name, model=settings.model or "", options=dict(model.options), threshold=threshold,
+        working_scale=scale, seed=settings.seed, origin=base_card.name,
+        command=f"pavescope adapt --name {name} --minutes {settings.minutes:g} --seed {settings.seed}",
+        data=f"{len(ready)} unlabelled photos of the survey; cracks drawn on them; no human label.",
+        scores={"look": report["look"], "gate": report["gate"], "drift": report["drift"]},
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+    )  # fmt: skip
+    return ended(model.eval(), card)

@@ -1,0 +1,84 @@
+"""What a network is sure of on photos without labels: its own answers, to be trained on further."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from engine.adaptation_photos import Mask, PreparedPhoto
+from engine.inference import InferenceSettings, predict_probability_map
+from engine.models.base import CrackModel
+
+Probability = npt.NDArray[np.float32]
+
+SURE_CRACK, SURE_SOUND = 0.65, 0.25
+"""Probabilities beyond which an answer is believed; between them a pixel teaches nothing."""
+SCALES = (1.0,)
+"""Factors on the working scale that the answers are averaged over."""
+
+
+def steady_probability(
+    model: CrackModel,
+    image: npt.NDArray[np.uint8],
+    settings: InferenceSettings,
+    on_tile: Callable[[int, int], None] | None = None,
+) -> Probability:
+    """Probability averaged over mirror images and `SCALES`; float32 (H, W)."""
+    total = np.zeros(image.shape[:2], np.float32)
+    for scale in SCALES:
+        how = replace(settings, working_scale=scale, flips=True)
+        total += predict_probability_map(model, image, how, on_tile)
+    return total / len(SCALES)
+
+
+def label_photos(
+    model: CrackModel,
+    photos: Sequence[PreparedPhoto],
+    settings: InferenceSettings,
+    folder: Path,
+    on_photo: Callable[[int, int], None] | None = None,
+) -> list[Probability]:
+    """The steady probability of each photo, kept in `folder` as 16-bit PNG so that a restart goes on.
+
+    Args:
+        model: the teacher.
+        photos: at the working scale.
+        settings: how to predict; its scale is not used.
+        folder: is made; holds one file for each photo.
+        on_photo: called with photos done and in all; may raise `CancelledError`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    for number, photo in enumerate(photos):
+        file = folder / f"{number:05d}.png"
+        kept = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
+        if kept is None:
+            probability = steady_probability(
+                model, photo.image, settings, lambda _d, _t, n=number: on_photo and on_photo(n, len(photos))
+            )
+            kept = np.round(probability * 65535).astype(np.uint16)
+            temporary = file.with_suffix(".tmp.png")
+            cv2.imwrite(str(temporary), kept)
+            temporary.replace(file)
+        found.append(np.asarray(kept, np.float32) / np.float32(65535))
+        if on_photo is not None:
+            on_photo(number + 1, len(photos))
+    return found
+
+
+def believed(probability: Probability, region: Mask | None = None) -> tuple[Mask, Mask]:
+    """Split a probability map into what is believed.
+
+    Args:
+        probability: float32 (H, W).
+        region: where anything is believed at all, bool (H, W); None: everywhere.
+
+    Returns:
+        crack and known, each bool (H, W); where not known the pixel teaches nothing.
+    """
+    crack = probability > SURE_CRACK
+    known = crack | (probability < SURE_SOUND)
+    return crack, known if region is None else known & region
