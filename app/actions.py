@@ -99,7 +99,8 @@ def require(actor: Actor, role: Role, action: str) -> None:
         )
 
 
-def _audit(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
+def record_event(session: Session, actor: Actor, action: str, subject: str, **detail: Any) -> None:
+    """Who did what to what, in the transaction that does it."""
     session.add(
         AuditEvent(
             agency_id=actor.agency_id, user_id=actor.user_id, action=action, subject=subject, detail=detail
@@ -137,7 +138,7 @@ def import_network(actor: Actor, path: Path, name: str, file_name: str | None = 
         session.add(network)
         session.flush()
         queries.add_sections(session, network.id, read.sections)
-        _audit(session, actor, "network.import", name, sections=len(read.sections))
+        record_event(session, actor, "network.import", name, sections=len(read.sections))
         network_id = network.id
     length_km = sum(section.length_m for section in read.sections) / 1000
     return ImportedNetwork(network_id, len(read.sections), length_km, list(read.problems))
@@ -182,7 +183,7 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
         )
         session.add(survey)
         session.flush()
-        _audit(session, actor, "survey.create", name)
+        record_event(session, actor, "survey.create", name)
         return survey.id
 
 
@@ -193,7 +194,7 @@ def survey_id_of(actor: Actor, name: str) -> int | None:
         return None if survey is None else survey.id
 
 
-def _request(
+def request_job(
     session: Session,
     actor: Actor,
     kind: JobKind,
@@ -201,6 +202,7 @@ def _request(
     parameters: dict[str, Any],
     survey_id: int | None = None,
 ) -> int:
+    """Queue a job, or find the one that waits or runs for the same key; send it after the commit."""
     job, new = job_rows.create_job(
         session,
         agency_id=actor.agency_id,
@@ -211,7 +213,7 @@ def _request(
         requested_by=actor.user_id,
     )
     if new:
-        _audit(session, actor, f"job.{kind}", f"job {job.id}", **parameters)
+        record_event(session, actor, f"job.{kind}", f"job {job.id}", **parameters)
     return job.id
 
 
@@ -241,7 +243,7 @@ def request_import(
             parameters |= {"track": str(track.resolve()), "track_name": track_name or track.name}
         files = f"{parameters['source']}\0{parameters.get('track', '')}"
         key = f"import:{survey.id}:{hashlib.sha256(files.encode(errors='surrogateescape')).hexdigest()}"
-        job_id = _request(session, actor, JobKind.IMPORT_SURVEY, key, parameters, survey.id)
+        job_id = request_job(session, actor, JobKind.IMPORT_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.IMPORT_SURVEY)
     return job_id
 
@@ -274,7 +276,7 @@ def request_analysis(actor: Actor, survey_id: int, checkpoint: str | None = None
             registered = ensure_checkpoint(session, get_storage(), checkpoint, actor.agency_id)
         key = f"analyse:{survey.id}:{registered.id}"
         parameters = {"checkpoint_id": registered.id, "checkpoint": registered.name}
-        job_id = _request(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)
+        job_id = request_job(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.ANALYSE_SURVEY)
     return job_id
 
@@ -283,7 +285,7 @@ def request_sample(actor: Actor) -> int:
     """Queue the making of the sample network and its two surveys, which are then analysed."""
     require(actor, Role.SURVEYOR, "make the sample")
     with transaction() as session:
-        job_id = _request(session, actor, JobKind.MAKE_SAMPLE, f"sample:{actor.agency_id}", {})
+        job_id = request_job(session, actor, JobKind.MAKE_SAMPLE, f"sample:{actor.agency_id}", {})
     queue.send(job_id, JobKind.MAKE_SAMPLE)
     return job_id
 
@@ -294,7 +296,7 @@ def cancel_job(actor: Actor, job_id: int) -> bool:
     with transaction() as session:
         _own_job(session, actor, job_id)
         stopped = job_rows.cancel_job(session, job_id)
-        _audit(session, actor, "job.cancel", f"job {job_id}", stopped=stopped)
+        record_event(session, actor, "job.cancel", f"job {job_id}", stopped=stopped)
         return stopped
 
 
@@ -304,7 +306,7 @@ def retry_job(actor: Actor, job_id: int) -> bool:
     with transaction() as session:
         job = _own_job(session, actor, job_id)
         queued = job_rows.retry_job(session, job_id)
-        _audit(session, actor, "job.retry", f"job {job_id}", queued=queued)
+        record_event(session, actor, "job.retry", f"job {job_id}", queued=queued)
         kind = JobKind(job.kind)
     if queued:
         queue.send(job_id, kind)

@@ -106,7 +106,14 @@ def register_checkpoint(
 
 
 def import_checkpoint(
-    session: Session, storage: Storage, path: Path, *, agency_id: int, created_by: int, name: str
+    session: Session,
+    storage: Storage,
+    path: Path,
+    *,
+    agency_id: int,
+    created_by: int,
+    name: str,
+    file_name: str | None = None,
 ) -> Checkpoint:
     """Register a file that came from elsewhere. Its own gate's refusal stays; its acceptance was of another
     survey, so it counts as not judged.
@@ -115,7 +122,7 @@ def import_checkpoint(
         CheckpointError: not a sound checkpoint, or registered already.
         SettingsError: the name is taken or cannot be one.
     """
-    verdict = _verdict(check_foreign_checkpoint(path))
+    verdict = _verdict(check_foreign_checkpoint(path, file_name))
     return register_checkpoint(
         session, storage, path, agency_id=agency_id, created_by=created_by, name=name, **verdict
     )
