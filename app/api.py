@@ -20,12 +20,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app import layers
+from app import audit_data, layers
 from app.identity import current_actor
+from db.checkpoint_queries import comparison_mask
 from db.session import reading
 from db.storage import get_storage
+from engine.audit import window_around
 from engine.errors import EngineError
-from engine.images import thumbnail
+from engine.images import load_image, thumbnail
 
 THUMBNAIL_PX = 320
 # Browsers show these as they are; anything else (TIFF, BMP) is turned into a JPEG of at most this size.
@@ -136,6 +138,71 @@ def photo(request: Request) -> Response:
         return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
 
 
+def comparison(request: Request) -> Response:
+    """`/api/comparisons/{id}/{image_id}/{side}`: what the first or second checkpoint found, in colour."""
+    side = request.path_params["side"]
+    if side not in ("first", "second"):
+        return _not_found("picture of this comparison")
+    ids = request.path_params["comparison_id"], request.path_params["image_id"]
+    with reading() as session:
+        content_hash = comparison_mask(session, current_actor().agency_id, *ids, side)
+    store = get_storage()
+    if content_hash is None or not store.exists(content_hash):
+        return _not_found("picture of this comparison")
+    return _cached(
+        request,
+        f"overlay:{content_hash}",
+        lambda: (mask_overlay(store.read(content_hash)), "image/png"),
+        86_400,  # the page adds the mask's hash to the address
+    )
+
+
+def audit_tile(request: Request) -> Response:
+    """`/api/audit/{tile_id}/{kind}`: a tile of an audit with some context, or the model's answer inside it.
+
+    The model's answer is not given before the blind answer is saved.
+    """
+    kind = request.path_params["kind"]
+    tile = audit_data.tile_picture(current_actor().agency_id, request.path_params["tile_id"])
+    if tile is None or kind not in ("photo", "overlay"):
+        return _not_found("picture of an audit")
+    if kind == "overlay" and not tile.judged:
+        return JSONResponse({"error": "Answer this tile first: it is judged blind."}, status_code=403)
+    content_hash = tile.content_hash if kind == "photo" else tile.mask_hash
+    store = get_storage()
+    if content_hash is None or not store.exists(content_hash):
+        return _not_found("stored file")
+    window = window_around(tile.box, tile.width_px, tile.height_px)
+    shape = (window.left_px, window.top_px, window.width_px, window.height_px)
+
+    def make() -> tuple[bytes, str]:
+        if kind == "photo":
+            shown = Image.fromarray(load_image(store.read(content_hash))).crop(_corners(shape))
+        else:
+            # Of the tile alone: what the model found around it may belong to a tile that is still blind.
+            box = tile.box
+            inside = (box.left_px, box.top_px, box.width_px, box.height_px)
+            with Image.open(io.BytesIO(store.read(content_hash)), formats=("PNG",)) as mask:
+                found = mask.convert("L").crop(_corners(inside))
+            shown = Image.new("L", (window.width_px, window.height_px))
+            shown.paste(found, (box.left_px - window.left_px, box.top_px - window.top_px))
+        out = io.BytesIO()
+        shown.save(out, "PNG", compress_level=1)
+        return (out.getvalue() if kind == "photo" else mask_overlay(out.getvalue())), "image/png"
+
+    try:
+        version = f"audit:{kind}:{content_hash}:{shape}:{tile.box}"
+        return _cached(request, version, make, 86_400 if kind == "photo" else 0)
+    except EngineError as problem:
+        return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
+
+
+def _corners(shape: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """left, top, right, bottom of left, top, width, height."""
+    left, top, width, height = shape
+    return left, top, left + width, top + height
+
+
 def _geojson(request: Request, version: str, make: Callable[[], dict[str, Any]]) -> Response:
     return _cached(
         request,
@@ -202,6 +269,8 @@ def nothing_here(request: Request) -> Response:
 routes: list[BaseRoute] = [
     Route("/healthz", healthz),
     Route("/api/photos/{image_id:rowid}/{kind}", photo),
+    Route("/api/comparisons/{comparison_id:rowid}/{image_id:rowid}/{side}", comparison),
+    Route("/api/audit/{tile_id:rowid}/{kind}", audit_tile),
     Route("/api/surveys/{survey_id:rowid}/photos.geojson", photos),
     Route("/api/networks/{network_id:rowid}/sections.geojson", sections),
 ]

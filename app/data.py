@@ -13,6 +13,7 @@ from sqlalchemy import Executable, exists, func, select
 
 from app.identity import current_actor
 from app.layers import photo_status, shown_result, shown_section_result, survey_version, uses_density
+from db.checkpoint_queries import visible_to
 from db.models import (
     AnalysisResult,
     Checkpoint,
@@ -328,11 +329,11 @@ def jobs(survey_id: int | None = None, limit: int = 200) -> list[dict[str, Any]]
 
 
 def checkpoints() -> pd.DataFrame:
-    """name, model, origin, created_at; the newest first."""
+    """name, model, origin, created_at of those that the agency sees; the newest first."""
     return _frame(
-        select(Checkpoint.name, Checkpoint.model, Checkpoint.origin, Checkpoint.created_at).order_by(
-            Checkpoint.id.desc()
-        )
+        select(Checkpoint.name, Checkpoint.model, Checkpoint.origin, Checkpoint.created_at)
+        .where(visible_to(current_actor().agency_id))
+        .order_by(Checkpoint.id.desc())
     )
 
 

@@ -43,12 +43,13 @@ def get_checkpoint(session: Session, agency_id: int, checkpoint_id: int) -> Chec
     return found
 
 
-def newest_promotion(session: Session, agency_id: int) -> Promotion | None:
-    """What is in force in an agency; None: the shipped base."""
+def newest_promotion(session: Session, agency_id: int, before: int = 0) -> Promotion | None:
+    """What is in force in an agency, or was `before` promotions ago; None: the shipped base."""
     return session.scalar(
         select(Promotion)
         .where(Promotion.agency_id == agency_id, Promotion.rolled_back_at.is_(None))
         .order_by(Promotion.id.desc())
+        .offset(before)
         .limit(1)
     )
 

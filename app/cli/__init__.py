@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.benchmark import HELP as BENCHMARK_HELP
 from app.cli.benchmark import benchmark
+from app.cli.checkpoint_registry import checkpoints_app
 from app.cli.jobs import jobs_app
 from app.cli.models import models_app
 from app.cli.output import JsonFile, say, write_json
@@ -31,6 +32,7 @@ app.add_typer(jobs_app, name="jobs")
 app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
 app.add_typer(models_app, name="models")
+app.add_typer(checkpoints_app, name="checkpoints")
 
 GOES_ON = {
     "train": "the same command with --resume goes on with the training that it saved",

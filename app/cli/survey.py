@@ -159,8 +159,9 @@ def preflight(
 def analyse(
     name: Annotated[str, typer.Argument(help="Name of the survey.")],
     checkpoint: Annotated[
-        str, typer.Option(help="Name of a registered checkpoint, or a .safetensors file.")
-    ] = "base",
+        str | None,
+        typer.Option(help="Name of a registered checkpoint, or a .safetensors file (default: in force)."),
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = False,
     json: JsonFile = None,
 ) -> None:

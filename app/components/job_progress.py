@@ -17,6 +17,8 @@ TITLES: dict[str, str] = {
     JobKind.IMPORT_SURVEY: "Check and store photos",
     JobKind.ANALYSE_SURVEY: "Find and measure cracks",
     JobKind.MAKE_SAMPLE: "Make the sample network and surveys",
+    JobKind.ADAPT_SURVEY: "Adapt a checkpoint to the survey",
+    JobKind.COMPARE_CHECKPOINTS: "Compare two checkpoints",
 }
 BADGES = {
     JobState.QUEUED: ("gray", ":material/hourglass_empty:"),
