@@ -20,14 +20,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app import audit_data, layers
+from app import audit_data, audit_pictures, layers
 from app.identity import current_actor
 from db.checkpoint_queries import comparison_mask
 from db.session import reading
 from db.storage import get_storage
-from engine.audit import window_around
 from engine.errors import EngineError
-from engine.images import load_image, thumbnail
+from engine.images import thumbnail
 
 THUMBNAIL_PX = 320
 # Browsers show these as they are; anything else (TIFF, BMP) is turned into a JPEG of at most this size.
@@ -172,35 +171,18 @@ def audit_tile(request: Request) -> Response:
     store = get_storage()
     if content_hash is None or not store.exists(content_hash):
         return _not_found("stored file")
-    window = window_around(tile.box, tile.width_px, tile.height_px)
-    shape = (window.left_px, window.top_px, window.width_px, window.height_px)
 
     def make() -> tuple[bytes, str]:
+        stored = store.read(content_hash)
         if kind == "photo":
-            shown = Image.fromarray(load_image(store.read(content_hash))).crop(_corners(shape))
-        else:
-            # Of the tile alone: what the model found around it may belong to a tile that is still blind.
-            box = tile.box
-            inside = (box.left_px, box.top_px, box.width_px, box.height_px)
-            with Image.open(io.BytesIO(store.read(content_hash)), formats=("PNG",)) as mask:
-                found = mask.convert("L").crop(_corners(inside))
-            shown = Image.new("L", (window.width_px, window.height_px))
-            shown.paste(found, (box.left_px - window.left_px, box.top_px - window.top_px))
-        out = io.BytesIO()
-        shown.save(out, "PNG", compress_level=1)
-        return (out.getvalue() if kind == "photo" else mask_overlay(out.getvalue())), "image/png"
+            return audit_pictures.tile_photo(stored, tile), "image/png"
+        return mask_overlay(audit_pictures.tile_mask(stored, tile)), "image/png"
 
     try:
-        version = f"audit:{kind}:{content_hash}:{shape}:{tile.box}"
+        version = f"audit:{kind}:{content_hash}:{tile.box}"
         return _cached(request, version, make, 86_400 if kind == "photo" else 0)
     except EngineError as problem:
         return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
-
-
-def _corners(shape: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """left, top, right, bottom of left, top, width, height."""
-    left, top, width, height = shape
-    return left, top, left + width, top + height
 
 
 def _geojson(request: Request, version: str, make: Callable[[], dict[str, Any]]) -> Response:
