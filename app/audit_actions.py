@@ -58,7 +58,7 @@ def draw_sample(
     tile_px: int = audit.TILE_PX,
     seed: int | None = None,
     may_train: bool = False,
-    on_photo: Callable[[int, int], None] = lambda _done, _total: None,
+    on_photo: Callable[[int, int], object] = lambda _done, _total: None,
 ) -> int:
     """Draw a random sample of tiles from the analysis that a survey shows; returns its id.
 
@@ -136,7 +136,7 @@ def _analysed_photos(session: Session, survey: Survey) -> list[Photo]:
 
 
 def _read_masks(
-    photos: Sequence[Photo], tile_px: int, seed: int, on_photo: Callable[[int, int], None]
+    photos: Sequence[Photo], tile_px: int, seed: int, on_photo: Callable[[int, int], object]
 ) -> Population:
     read = list(photos)
     if len(photos) > MAX_PHOTOS:

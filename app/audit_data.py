@@ -94,13 +94,15 @@ def samples(
 
 
 def tiles(agency_id: int, sample_id: int) -> list[dict[str, Any]]:
-    """`TILE_FACTS`, id, photo (the file's name) and image_id of a sample's tiles, in their order."""
+    """`TILE_FACTS`, id, image_id, photo (the file's name) and the photo's size of a sample's tiles."""
     with reading() as session:
         rows = session.execute(
             select(
                 AuditTile.id,
                 AuditTile.image_id,
                 SurveyImage.original_name.label("photo"),
+                SurveyImage.width_px.label("photo_width_px"),
+                SurveyImage.height_px.label("photo_height_px"),
                 *(getattr(AuditTile, name) for name in TILE_FACTS),
             )
             .join(SurveyImage, SurveyImage.id == AuditTile.image_id)
