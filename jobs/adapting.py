@@ -1,8 +1,12 @@
 """The work of an adaptation: a survey's photos and a checkpoint give a checkpoint, its report, and a
 comparison of the two."""
 
+import hashlib
 import shutil
 import tempfile
+import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,18 +16,18 @@ from sqlalchemy.orm import Session
 from db import checkpoint_queries, queries
 from db import jobs as job_rows
 from db.models import Checkpoint, Job, Survey
-from db.registry import checkpoint_file, register_checkpoint
+from db.registry import checkpoint_file, free_name, register_checkpoint
 from db.session import reading
 from db.settings import get_settings
 from db.storage import Storage, get_storage
-from engine.errors import EngineError, InvalidImageError
+from engine.errors import EngineError, InvalidImageError, SettingsError
 from engine.images import load_image
 from engine.vocabulary import JobKind
 from jobs import queue
 from jobs.running import RunningJob
 
 if TYPE_CHECKING:  # torch is loaded by the worker that computes
-    from engine.adaptation import Adaptation, Progress
+    from engine.adaptation import Adaptation, AdaptationSettings, Progress
     from engine.adaptation_photos import SurveyPhoto
     from engine.pavement import RgbImage
 
@@ -31,6 +35,9 @@ PARTS = 1000
 """A job counts its progress in whole numbers."""
 KEPT_FOR = timedelta(days=7)
 """A failed or cancelled adaptation may be retried that long without losing its state."""
+LOOK_AT_STATE_EVERY_S = 10.0
+STATE_FILES = (".pt", ".safetensors", ".png")
+STAMP = "stamp"
 
 
 def adapt_survey(job: RunningJob) -> None:
@@ -49,28 +56,74 @@ def adapt_survey(job: RunningJob) -> None:
         survey = session.get_one(Survey, job.claimed.survey_id)
         base = checkpoint_queries.get_checkpoint(session, job.claimed.agency_id, told["base_id"])
         images = queries.survey_images(session, survey.id)
-    folder = get_settings().adaptations_dir / str(job.claimed.id)
-
-    def on_progress(progress: "Progress") -> None:
-        job.beat(done=round(PARTS * progress.share), total=PARTS, message=progress.stage)
-
+    settings = AdaptationSettings(
+        minutes=told["minutes"], seed=told["seed"], model=told["model"], device=get_settings().device
+    )
+    folder = _state_folder(job.claimed.id, settings, [content_hash for _, content_hash, _ in images])
     adaptation = adapt(
         [_photo(storage, content_hash, name) for _, content_hash, name in images],
         checkpoint_file(storage, base),
-        AdaptationSettings(
-            minutes=told["minutes"], seed=told["seed"], model=told["model"], device=get_settings().device
-        ),
+        settings,
         name=told["name"],
         folder=folder,
-        on_progress=on_progress,
+        on_progress=_follow(job, folder),
     )
     if adaptation.model is None or adaptation.card is None:
+        shutil.rmtree(folder, ignore_errors=True)
         raise EngineError(
             f"{survey.name} cannot be adapted to: {' '.join(adaptation.report['reasons'])}",
             "Go on with the present checkpoint, or adapt to other photos.",
         )
     _register(job, survey, base, adaptation, storage)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def abandoned_states(active: Collection[int]) -> list[Path]:
+    """Folders of adaptations that nobody went on with for `KEPT_FOR`, nor any of the active jobs will."""
+    folder = get_settings().adaptations_dir
+    oldest = time.time() - KEPT_FOR.total_seconds()
+    kept = {str(job_id) for job_id in active}
+    states = [path for path in folder.iterdir() if path.name not in kept] if folder.is_dir() else []
+    return [path for path in states if _written_at(path) < oldest]
+
+
+def _written_at(folder: Path, suffixes: tuple[str, ...] = ()) -> float:
+    """When the newest of a folder's files was written, or the folder itself, in seconds since 1970."""
+    times = [] if suffixes else [folder.stat().st_mtime]
+    for path in folder.rglob("*"):
+        if not suffixes or path.suffix in suffixes:
+            with suppress(FileNotFoundError):  # renamed at this moment
+                times.append(path.stat().st_mtime)
+    return max(times, default=0.0)
+
+
+def _state_folder(job_id: int, settings: "AdaptationSettings", hashes: list[str]) -> Path:
+    """The job's folder; emptied where photos were added, or the settings changed, since it was stopped."""
+    folder = get_settings().adaptations_dir / str(job_id)
+    stamp = hashlib.sha256("\0".join([repr(settings), *hashes]).encode()).hexdigest()
+    if folder.exists() and not ((folder / STAMP).is_file() and (folder / STAMP).read_text() == stamp):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / STAMP).write_text(stamp)
+    return folder
+
+
+def _follow(job: RunningJob, folder: Path) -> Callable[["Progress"], None]:
+    """Tells the job how far the work is; where more state was saved, attempts before count no more."""
+    saved_at, looked_at = _written_at(folder, STATE_FILES), time.monotonic()
+
+    def on_progress(progress: "Progress") -> None:
+        nonlocal saved_at, looked_at
+        done, message = round(PARTS * progress.share), progress.stage
+        if time.monotonic() - looked_at >= LOOK_AT_STATE_EVERY_S:
+            looked_at, before = time.monotonic(), saved_at
+            saved_at = _written_at(folder, STATE_FILES)
+            if saved_at > before:
+                job.save(lambda _session: None, done=done, total=PARTS, message=message)
+                return
+        job.beat(done=done, total=PARTS, message=message)
+
+    return on_progress
 
 
 def _photo(storage: Storage, content_hash: str, name: str) -> "SurveyPhoto":
@@ -83,6 +136,14 @@ def _photo(storage: Storage, content_hash: str, name: str) -> "SurveyPhoto":
             raise InvalidImageError("missing", f"{name} is missing.", "Restore the storage.") from missing
 
     return SurveyPhoto(name, read)
+
+
+def _name(session: Session, wanted: str) -> str:
+    """The name that was asked for; with a number where somebody took it in the meantime."""
+    for name in (wanted, *(f"{wanted} {number}" for number in range(2, 100))):
+        with suppress(SettingsError):
+            return free_name(session, name)
+    return wanted
 
 
 def _register(
@@ -98,11 +159,13 @@ def _register(
         save_checkpoint(file, adaptation.model, adaptation.card)
 
         def write(session: Session) -> None:
+            row = session.get_one(Job, job.claimed.id)
             made = register_checkpoint(
-                session, storage, file, agency_id=job.claimed.agency_id,
-                created_by=session.get_one(Job, job.claimed.id).requested_by, parent_id=base.id,
-                survey_id=survey.id, accepted=accepted, report=adaptation.report, name=job.parameters["name"],
+                session, storage, file, agency_id=job.claimed.agency_id, created_by=row.requested_by,
+                parent_id=base.id, survey_id=survey.id, accepted=accepted, report=adaptation.report,
+                name=_name(session, job.parameters["name"]),
             )  # fmt: skip
+            row.parameters = {**job.parameters, "made_id": made.id}
             comparison, _ = job_rows.create_job(
                 session, agency_id=job.claimed.agency_id, kind=JobKind.COMPARE_CHECKPOINTS,
                 parameters={"first_id": base.id, "second_id": made.id},

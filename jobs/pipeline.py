@@ -5,7 +5,7 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +17,12 @@ from db.registry import checkpoint_file
 from db.session import reading
 from db.settings import get_settings
 from db.storage import Storage, get_storage
+from engine.confidence import Agreement, Interval, measure_interval, sample_agreement
 from engine.errors import InvalidImageError
 from engine.images import load_image
 from engine.measurement import Crack, measure_cracks
 from engine.vocabulary import DistressType, JobKind
+from jobs.adapting import adapt_survey
 from jobs.comparing import compare_checkpoints
 from jobs.importing import import_survey
 from jobs.photos import png, sample_images
@@ -49,6 +51,7 @@ class Analysis:
     settings_hash: str
     threshold: float
     gsd_mm_per_px: float | None
+    agreement: Agreement | None
 
 
 def settings_hash(settings: dict[str, Any]) -> str:
@@ -67,13 +70,14 @@ def analyse_survey(job: RunningJob) -> None:
         checkpoint = session.get_one(Checkpoint, job.parameters["checkpoint_id"])
     model, card = load_checkpoint(checkpoint_file(storage, checkpoint))
     job.beat(message="Choosing the working scale from the photos")
-    settings = _settled(job, survey, model, card.threshold, card.working_scale, storage)
+    settings, agreement = _settled(job, survey, model, card.threshold, card.working_scale, storage)
     analysis = Analysis(
         checkpoint_id=checkpoint.id,
         settings=settings,
-        settings_hash=settings_hash(_how(settings)),
+        settings_hash=settings_hash(_how(settings, agreement)),
         threshold=card.threshold if settings.threshold is None else settings.threshold,
         gsd_mm_per_px=survey.gsd_mm_per_px,
+        agreement=agreement,
     )
     with reading() as session:
         total = queries.count_images(session, survey.id)
@@ -81,9 +85,11 @@ def analyse_survey(job: RunningJob) -> None:
     _analyse_images(job, analysis, model, storage, survey.id, pending, total)
 
 
-def _how(settings: "InferenceSettings") -> dict[str, Any]:
-    """The settings that change a result: the device does not."""
-    return {key: value for key, value in asdict(settings).items() if key != "device"}
+def _how(settings: "InferenceSettings", agreement: Agreement | None) -> dict[str, Any]:
+    """The settings that change a result: the device does not. `agreement` is left out where there is none, so
+    that results of before there were intervals keep their hash."""
+    how = {key: value for key, value in asdict(settings).items() if key != "device"}
+    return how if agreement is None else {**how, "agreement": asdict(agreement)}
 
 
 def _settled(
@@ -93,28 +99,35 @@ def _settled(
     threshold: float,
     working_scale: float | None,
     storage: Storage,
-) -> "InferenceSettings":
+) -> tuple["InferenceSettings", Agreement | None]:
     """The job's settings. What is chosen from the photos is chosen once, by the first analysis of the survey
-    with this checkpoint: photos that are added later are analysed alike."""
+    with this checkpoint: photos that are added later are analysed alike, with or without intervals."""
     from engine.inference import InferenceSettings
     from engine.scale import estimate_working_scale
 
     device = get_settings().device
     with reading() as session:
-        earlier = queries.earlier_settings(session, survey.id, job.parameters["checkpoint_id"])
+        earlier = queries.earlier_analysis(session, survey.id, job.parameters["checkpoint_id"])
     if kept := job.parameters.get("settings") or earlier:
-        return InferenceSettings(**{**kept, "device": device})
+        agreement = kept.get("agreement")
+        how = {key: value for key, value in kept.items() if key != "agreement"}
+        return InferenceSettings(**{**how, "device": device}), agreement and Agreement(**agreement)
     settings = InferenceSettings(threshold=threshold, working_scale=working_scale, device=device)
-    if settings.working_scale is None:
-        images = sample_images(job, survey.id, storage)
-        if images:
+    agreement = None
+    images = sample_images(job, survey.id, storage)
+    if images:
+        if settings.working_scale is None:
             estimate = estimate_working_scale(
                 model, images, settings, on_tile=lambda _done, _total: job.beat()
             )
             settings = replace(settings, working_scale=estimate.scale)
-    parameters = {**job.parameters, "settings": _how(settings)}
+        job.beat(message="Learning from the photos how sure the numbers are")
+        agreement = sample_agreement(
+            model, images, settings, threshold, on_tile=lambda _done, _total: job.beat()
+        )
+    parameters = {**job.parameters, "settings": _how(settings, agreement)}
     job.save(lambda _session: None, parameters=parameters)
-    return settings
+    return settings, agreement
 
 
 def _analyse_images(
@@ -162,12 +175,12 @@ def _analyse_image(
     row: dict[str, Any] = {
         "checkpoint_id": analysis.checkpoint_id,
         "settings_hash": analysis.settings_hash,
-        "settings": _how(analysis.settings),
+        "settings": _how(analysis.settings, analysis.agreement),
         "job_id": job.claimed.id,
         "attempt": job.claimed.attempt,
         "threshold": analysis.threshold,
         "gsd_mm_per_px": analysis.gsd_mm_per_px,
-        **dict.fromkeys(RESULT_NUMBERS),
+        **dict.fromkeys((*RESULT_NUMBERS, *INTERVAL_NUMBERS)),
         "mask_hash": None,
         "probability_hash": None,
         "error": None,
@@ -192,6 +205,9 @@ def _analyse_image(
     row["mask_hash"] = storage.put(png(mask.astype(np.uint8) * 255))
     row["probability_hash"] = storage.put(png((probability * 255).round().astype(np.uint8)))
     row.update({number: getattr(measured, number) for number in RESULT_NUMBERS})
+    if analysis.agreement is not None:
+        row.update(asdict(measure_interval(probability, measured, analysis.threshold, analysis.agreement)))
+        job.beat()
     return row, [_distress(crack) for crack in measured.cracks]
 
 
@@ -207,6 +223,7 @@ RESULT_NUMBERS = (
     "crack_length_m",
     "crack_density_m_per_m2",
 )
+INTERVAL_NUMBERS = tuple(field.name for field in fields(Interval))
 
 
 def _distress(crack: Crack) -> dict[str, Any]:
@@ -228,5 +245,6 @@ WORK_OF: dict[JobKind, Callable[[RunningJob], None]] = {
     JobKind.IMPORT_SURVEY: import_survey,
     JobKind.ANALYSE_SURVEY: analyse_survey,
     JobKind.MAKE_SAMPLE: make_sample,
+    JobKind.ADAPT_SURVEY: adapt_survey,
     JobKind.COMPARE_CHECKPOINTS: compare_checkpoints,
 }

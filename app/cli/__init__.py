@@ -9,6 +9,8 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.cli.adapt import HELP as ADAPT_HELP
+from app.cli.adapt import adapt
 from app.cli.benchmark import HELP as BENCHMARK_HELP
 from app.cli.benchmark import benchmark
 from app.cli.checkpoint_registry import checkpoints_app
@@ -29,12 +31,14 @@ app = typer.Typer(
 app.add_typer(network_app, name="network")
 app.add_typer(survey_app, name="survey")
 app.add_typer(jobs_app, name="jobs")
+app.command(help=ADAPT_HELP)(adapt)
 app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
 app.add_typer(models_app, name="models")
 app.add_typer(checkpoints_app, name="checkpoints")
 
 GOES_ON = {
+    "adapt": "the same command with --resume goes on with the adaptation that it saved",
     "train": "the same command with --resume goes on with the training that it saved",
     "benchmark": "the same command goes on where it was",
 }
