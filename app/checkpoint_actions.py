@@ -22,7 +22,7 @@ from engine.model_names import MODEL_NAMES
 from engine.vocabulary import JobKind, JobState, Role
 from jobs import queue
 
-MINUTES_RANGE = (1.0, 240.0)
+MINUTES_RANGE = (0.1, 240.0)
 SEEDS = 2**31
 
 
@@ -178,8 +178,12 @@ def export_checkpoint(actor: Actor, checkpoint_id: int) -> tuple[str, Path]:
         record_event(
             session, actor, "checkpoint.export", checkpoint.name, content_hash=checkpoint.content_hash
         )
-        safe = re.sub(r"[^\w. ()-]", "_", checkpoint.name)
-        return f"{safe}.safetensors", path
+        return file_name_of(checkpoint.name), path
+
+
+def file_name_of(name: str) -> str:
+    """A file name for a checkpoint that every system can keep."""
+    return re.sub(r"[^\w. ()-]", "_", name) + ".safetensors"
 
 
 def request_adaptation(
@@ -199,7 +203,7 @@ def request_adaptation(
         name: of the new checkpoint.
         base: name of the checkpoint to start from; empty is the one in force.
         model: another network to train, by name; None is that of the base.
-        minutes: work to spend, 1 to 240.
+        minutes: work to spend, on two CPU cores, 0.1 to 240.
         seed: the same seed on the same machine gives the same checkpoint.
 
     Returns:
@@ -211,7 +215,7 @@ def request_adaptation(
     """
     require(actor, Role.ENGINEER, "adapt a checkpoint")
     if not MINUTES_RANGE[0] <= minutes <= MINUTES_RANGE[1]:
-        raise SettingsError(f"An adaptation of {minutes} minutes is not possible.", "Give 1 to 240.")
+        raise SettingsError(f"An adaptation of {minutes} minutes is not possible.", "Give 0.1 to 240.")
     if not 0 <= seed < SEEDS:
         raise SettingsError(f"The seed {seed} is out of range.", f"Give 0 to {SEEDS - 1}.")
     if model is not None and model not in MODEL_NAMES:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.components.text import number
-
 Values = Mapping[str, Any]
 
 
@@ -39,7 +37,7 @@ def accuracy(checkpoint: Values) -> list[tuple[str, str]]:
     measured = [
         (
             f"Audit of {audit['survey']}, signed by {audit['signed_name']}",
-            f"precision {_rate(audit.get('precision'))}, recall {_rate(audit.get('recall'))}",
+            f"precision {_rate(audit, 'precision')}, recall {_rate(audit, 'recall')} of tiles",
         )
         for audit in checkpoint["audits"]
     ]
@@ -53,18 +51,12 @@ def accuracy(checkpoint: Values) -> list[tuple[str, str]]:
     return measured
 
 
-def _rate(found: Any) -> str:
-    """`0.91 (0.84 to 0.95)` of a number, or of a rate with its interval."""
-    if isinstance(found, int | float):
-        return number(found, 2)
-    if not isinstance(found, Mapping):
+def _rate(record: Values, name: str) -> str:
+    """`0.91 (0.84 to 0.95)` of a signed record's figure, see `engine.audit.Estimate`."""
+    found = record.get("figures", {}).get(name) or {}
+    if found.get("value") is None:
         return "not known"
-    value = found.get("value", found.get("estimate"))
-    low, high = found.get("low"), found.get("high")
-    if not isinstance(value, int | float):
-        return "not known"
-    interval = f" ({low:.2f} to {high:.2f})" if low is not None and high is not None else ""
-    return f"{value:.2f}{interval}"
+    return f"{found['value']:.2f} ({found['low']:.2f} to {found['high']:.2f})"
 
 
 def checks(checkpoint: Values) -> list[dict[str, Any]]:

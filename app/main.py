@@ -23,6 +23,10 @@ PAGES = {
         st.Page("views/new_survey.py", title="New survey", url_path="new-survey", icon=":material/upload:"),
         st.Page("views/survey.py", title="Survey", url_path="survey", visibility="hidden"),
     ],
+    "Models": [
+        st.Page("views/models.py", title="Models", url_path="models", icon=":material/neurology:"),
+        st.Page("views/audit.py", title="Audit", url_path="audit", icon=":material/rule:"),
+    ],
     "Set up": [
         st.Page("views/networks.py", title="Road networks", url_path="networks", icon=":material/route:"),
         st.Page(

@@ -94,8 +94,7 @@ def list_checkpoints(session: Session, agency_id: int) -> list[dict[str, Any]]:
 
     Returns:
         Per checkpoint its columns, and `parent`, `survey`, `created_by_name` (None where there is none),
-        `shipped`, and `audits`: the signed records of the agency's audits, each with `survey`, `signed_name`
-        and `signed_at`.
+        `shipped`, and `audits`: the signed records of the agency's audits, with `survey` and `signed_name`.
     """
     parent = aliased(Checkpoint)
     rows = session.execute(
@@ -129,7 +128,7 @@ def _signed_audits(session: Session, agency_id: int) -> dict[int, list[dict[str,
     ).all()
     found: dict[int, list[dict[str, Any]]] = {}
     for sample, survey in rows:
-        signed = {"survey": survey, "signed_name": sample.signed_name, "signed_at": sample.signed_at}
+        signed = {"survey": survey, "signed_name": sample.signed_name}
         if sample.record:  # JSON null is not SQL NULL
             found.setdefault(sample.checkpoint_id, []).append({**sample.record, **signed})
     return found
