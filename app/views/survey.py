@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from app import actions, data
+from app import actions, checkpoint_data, data
 from app.components.choose import query_id
 from app.components.job_progress import watch_jobs
 from app.components.messages import empty_state, plain, show_error
@@ -12,17 +12,40 @@ from app.identity import current_actor
 from engine.errors import EngineError
 
 
-def start_analysis(survey_id: int, totals: dict[str, int], active: bool) -> None:
-    waiting = totals["photos"] - totals["analysed"]
-    text = "Start the analysis" if not totals["analysed"] else f"Analyse the other {waiting:,} photos"
+def choose_checkpoint(survey_id: int) -> tuple[int, str]:
+    """Id and name of the checkpoint to analyse with: that in force, unless another one is chosen."""
+    usable = [row for row in checkpoint_data.registry() if row["accepted"] is not False]
+    names = {int(row["id"]): str(row["name"]) for row in usable}
+    in_force = next(iter(names))
+    if len(names) == 1:
+        return in_force, names[in_force]
+    chosen = st.selectbox(
+        "Checkpoint",
+        list(names),
+        format_func=lambda checkpoint: names[checkpoint] + (" (in force)" if checkpoint == in_force else ""),
+        key=f"checkpoint-{survey_id}",
+        help="Results of other checkpoints stay; the pages show those of the last analysis.",
+    )
+    return chosen, names[chosen]
+
+
+def start_analysis(survey_id: int, totals: dict[str, int], shown: str | None, active: bool) -> None:
+    checkpoint_id, checkpoint = choose_checkpoint(survey_id)
+    done = checkpoint_data.analysed_with(survey_id, checkpoint_id)
+    waiting = totals["photos"] - done
+    text = "Start the analysis" if not done else f"Analyse the other {waiting:,} photos"
     if not waiting:
-        text = "All photos are analysed"
+        # An analysis that finds nothing to do shows what was found before.
+        text = "All photos are analysed" if checkpoint == shown else "Show the results of this checkpoint"
+    elif not done and totals["analysed"]:
+        text = "Analyse again with this checkpoint"
+    finished = not waiting and checkpoint == shown
     start, add, see = st.columns([1.4, 1, 1])
     if start.button(
-        text, type="primary", icon=":material/play_arrow:", disabled=active or not waiting, width="stretch"
+        text, type="primary", icon=":material/play_arrow:", disabled=active or finished, width="stretch"
     ):
         try:
-            actions.request_analysis(current_actor(), survey_id)
+            actions.request_analysis(current_actor(), survey_id, checkpoint)
             st.rerun()
         except EngineError as problem:
             show_error(problem)
@@ -63,7 +86,7 @@ def draw() -> None:
     st.subheader("Check of the photos")
     files = data.preflight(survey_id, version)
     preflight_counts(files)
-    start_analysis(survey_id, totals, active)
+    start_analysis(survey_id, totals, survey["checkpoint"], active)
     bounds = data.photo_bounds(survey_id, version)
     if bounds:
         picked = draw_map(
