@@ -29,16 +29,16 @@ STATEMENT = (
     "this survey's photos, this checkpoint and these settings, and for no others."
 )
 METHOD = (
-    "Stratified random sample of tiles without replacement: one stratum of tiles with fewer predicted "
-    "pixels than minimum_predicted_px and three by tercile of predicted density; at least a sixth of the "
-    "sample from each, the rest in proportion. People answered crack, no crack or unsure before the "
-    "model's answer was shown. A tile counts as predicted cracked when it has minimum_predicted_px "
-    "predicted pixels or more. A judged tile weighs the tiles of its stratum by its judged tiles; tiles "
-    "answered unsure are left out and counted. Intervals are Wilson's score intervals (1927) of 95 % at "
-    "Kish's effective sample size (1965); that of recall joins the intervals of the cracked share among "
-    "predicted and among other tiles (Donner and Zou, 2012). accept_rate: of the tiles predicted cracked, "
-    "those in which people accepted what was drawn; missed_rate: of all tiles, those in which people saw "
-    "cracks that were not drawn."
+    "Stratified random sample of tiles without replacement: one stratum of tiles with fewer than "
+    f"{audit.MIN_PREDICTED_PX} predicted pixels and three by tercile of predicted density; at least a "
+    "sixth of the sample from each, the rest in proportion. People answered crack, no crack or unsure "
+    "before the model's answer was shown. A tile counts as predicted cracked when it has "
+    f"{audit.MIN_PREDICTED_PX} predicted pixels or more. A judged tile weighs the tiles of its stratum "
+    "by its judged tiles; tiles answered unsure are left out and counted. Intervals are Wilson's score "
+    "intervals (1927) of 95 % at Kish's effective sample size (1965); that of recall joins the "
+    "intervals of the cracked share among predicted and among other tiles (Donner and Zou, 2012). "
+    "accept_rate: of the tiles predicted cracked, those in which people accepted what was drawn; "
+    "missed_rate: of all tiles, those in which people saw cracks that were not drawn."
 )
 OF_SOME_PHOTOS = (
     " The masks of a random choice of the analysed photos were counted; the intervals do not hold what the "

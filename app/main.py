@@ -24,6 +24,7 @@ PAGES = {
         st.Page("views/survey.py", title="Survey", url_path="survey", visibility="hidden"),
     ],
     "Models": [
+        st.Page("views/adapt.py", title="Adapt", url_path="adapt", icon=":material/tune:"),
         st.Page("views/models.py", title="Models", url_path="models", icon=":material/neurology:"),
         st.Page("views/audit.py", title="Audit", url_path="audit", icon=":material/rule:"),
     ],

@@ -11,6 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.cli.adapt import HELP as ADAPT_HELP
 from app.cli.adapt import adapt
+from app.cli.audit import audit_app
 from app.cli.benchmark import HELP as BENCHMARK_HELP
 from app.cli.benchmark import benchmark
 from app.cli.checkpoint_registry import checkpoints_app
@@ -34,6 +35,7 @@ app.add_typer(jobs_app, name="jobs")
 app.command(help=ADAPT_HELP)(adapt)
 app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
+app.add_typer(audit_app, name="audit")
 app.add_typer(models_app, name="models")
 app.add_typer(checkpoints_app, name="checkpoints")
 

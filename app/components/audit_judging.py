@@ -21,8 +21,8 @@ ANSWER_WORDS = {
 }
 PROBLEM, TURN = "audit-problem", "audit-turn"
 BIG_BUTTONS = (
-    "<style>.st-key-audit-answers button{min-height:3.6rem}"
-    ".st-key-audit-answers button p{font-size:1.15rem}</style>"
+    "<style>.st-key-audit-answers .stButton button{min-height:3.6rem}"
+    ".st-key-audit-answers .stButton button p{font-size:1.15rem}</style>"
 )
 
 

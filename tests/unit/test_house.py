@@ -17,13 +17,15 @@ TORCH_FREE = [
     "app.server",
     "app.data",
     "app.actions",
+    "app.audit_actions",
+    "app.audit_data",
     "app.cli",
     "jobs.queue",
     "db.migrate",
     "db.queries",
     "db.storage",
 ]
-HELP = [["--help"], ["survey", "--help"], ["segment", "--help"]]
+HELP = [["--help"], ["survey", "--help"], ["audit", "--help"], ["segment", "--help"]]
 
 
 def relative(path: Path) -> str:
