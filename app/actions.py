@@ -14,7 +14,18 @@ from sqlalchemy.orm import Session
 
 from db import jobs as job_rows
 from db import queries
-from db.models import Agency, AuditEvent, Job, Network, Survey, User, UserRole
+from db.models import (
+    Agency,
+    AnalysisResult,
+    AuditEvent,
+    Checkpoint,
+    Job,
+    Network,
+    Survey,
+    SurveyImage,
+    User,
+    UserRole,
+)
 from db.registry import ensure_checkpoint, promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
@@ -279,6 +290,34 @@ def request_analysis(actor: Actor, survey_id: int, checkpoint: str | None = None
         job_id = request_job(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.ANALYSE_SURVEY)
     return job_id
+
+
+def show_analysis(actor: Actor, survey_id: int, checkpoint_id: int, settings_hash: str) -> None:
+    """Choose which analysis of a survey the map and all pages show; the others stay.
+
+    Raises:
+        SettingsError: the survey has no results of that checkpoint and settings.
+    """
+    require(actor, Role.SURVEYOR, "choose the analysis that is shown")
+    with transaction() as session:
+        survey = queries.get_survey(session, actor.agency_id, survey_id)
+        named = session.scalar(
+            select(Checkpoint.name)
+            .join(AnalysisResult, AnalysisResult.checkpoint_id == Checkpoint.id)
+            .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
+            .where(
+                SurveyImage.survey_id == survey.id,
+                Checkpoint.id == checkpoint_id,
+                AnalysisResult.settings_hash == settings_hash,
+            )
+            .limit(1)
+        )
+        if named is None:
+            raise SettingsError(
+                f"Survey {survey.name!r} has no such analysis.", "Choose one that the survey's page lists."
+            )
+        queries.show_analysis(session, survey.id, checkpoint_id, settings_hash)
+        record_event(session, actor, "survey.show_analysis", survey.name, checkpoint=named)
 
 
 def request_sample(actor: Actor) -> int:

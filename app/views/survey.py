@@ -8,6 +8,7 @@ from app.components.job_progress import watch_jobs
 from app.components.messages import empty_state, plain, show_error
 from app.components.network_map import draw_map
 from app.components.preflight import preflight_counts, preflight_table
+from app.components.shown_analysis import choose_shown_analysis
 from app.identity import current_actor
 from engine.errors import EngineError
 
@@ -87,6 +88,7 @@ def draw() -> None:
     files = data.preflight(survey_id, version)
     preflight_counts(files)
     start_analysis(survey_id, totals, survey["checkpoint"], active)
+    choose_shown_analysis(survey_id)
     bounds = data.photo_bounds(survey_id, version)
     if bounds:
         picked = draw_map(
