@@ -15,6 +15,7 @@ from rich.progress import Progress as Bar
 from app.cli.output import JsonFile, say, say_table, write_json
 
 if TYPE_CHECKING:
+    from app.actions import Actor
     from engine.adaptation import Adaptation, OnProgress, Progress
     from engine.adaptation_photos import SurveyPhoto
     from engine.pavement import RgbImage
@@ -65,29 +66,61 @@ def adapt(
                 f"{photos!r} is neither a folder nor a survey.",
                 "See: pavescope survey list, or name a folder.",
             )
-        work.follow(
-            checkpoint_actions.request_adaptation(
-                actor, survey_id, name, base=base, model=model, minutes=minutes, seed=seed
+        job_id = (
+            _stopped_job(actor, survey_id, name)
+            if resume
+            else checkpoint_actions.request_adaptation(
+                actor, survey_id, name, base=base or "", model=model, minutes=minutes, seed=seed
             )
         )
-        found = {"checkpoint": name, **_report_of(actor, name)}
+        work.follow(job_id)
+        found = _made_by(job_id)
     _show(found)
     write_json(json, {key: found.get(key) for key in KEYS})
     if found["checkpoint"] is None:
         raise typer.Exit(1)
 
 
-def _report_of(actor: Any, name: str) -> dict[str, Any]:
-    from db.checkpoint_queries import find_checkpoint
+def _stopped_job(actor: "Actor", survey_id: int, name: str) -> int:
+    """The job of a survey's adaptation of that name, which goes on, or waits, after this.
+
+    Raises:
+        SettingsError: there is none, or it has made its checkpoint.
+    """
+    from sqlalchemy import select
+
+    from app import actions
+    from db.models import Job
+    from db.session import reading
+    from engine.errors import SettingsError
+    from engine.vocabulary import JobKind, JobState
+
+    with reading() as session:
+        jobs = session.scalars(
+            select(Job)
+            .where(Job.survey_id == survey_id, Job.kind == JobKind.ADAPT_SURVEY)
+            .order_by(Job.id.desc())
+        )
+        job = next((job for job in jobs if job.parameters["name"] == name), None)
+    if job is None or job.state == JobState.SUCCEEDED:
+        raise SettingsError(f"There is no adaptation {name!r} to go on with.", "Leave out --resume.")
+    if job.state in (JobState.FAILED, JobState.CANCELLED):
+        actions.retry_job(actor, job.id)
+    return job.id
+
+
+def _made_by(job_id: int) -> dict[str, Any]:
+    """What an adaptation of a survey made, and its report."""
+    from db.models import Checkpoint, Job
     from db.session import reading
 
     with reading() as session:
-        made = find_checkpoint(session, actor.agency_id, name)
-        return dict(made.report) if made is not None else {}
+        made = session.get_one(Checkpoint, session.get_one(Job, job_id).parameters["made_id"])
+        return {**made.report, "checkpoint": made.name}
 
 
 def _adapt_folder(
-    actor: Any,
+    actor: "Actor",
     folder: Path,
     name: str,
     base: str | None,
@@ -134,7 +167,7 @@ def _adapt_folder(
     return {"checkpoint": made, **adaptation.report}
 
 
-def _register(actor: Any, name: str, parent_id: int, adaptation: "Adaptation") -> str | None:
+def _register(actor: "Actor", name: str, parent_id: int, adaptation: "Adaptation") -> str | None:
     from db.registry import register_checkpoint
     from db.session import transaction
     from db.storage import get_storage
