@@ -17,6 +17,9 @@ TORCH_FREE = [
     "app.server",
     "app.data",
     "app.actions",
+    "app.checkpoint_actions",
+    "app.checkpoint_data",
+    "app.components.checkpoint_compare",
     "app.audit_actions",
     "app.audit_data",
     "app.cli",
@@ -25,7 +28,13 @@ TORCH_FREE = [
     "db.queries",
     "db.storage",
 ]
-HELP = [["--help"], ["survey", "--help"], ["audit", "--help"], ["segment", "--help"]]
+HELP = [
+    ["--help"],
+    ["survey", "--help"],
+    ["audit", "--help"],
+    ["segment", "--help"],
+    ["checkpoints", "--help"],
+]
 
 
 def relative(path: Path) -> str:
