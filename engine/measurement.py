@@ -22,6 +22,8 @@ Floats = npt.NDArray[np.float64]
 STEP_PX = 0.5
 # Simplified polylines stay this near to the smoothed centre line.
 POLYLINE_TOLERANCE_PX = 1.0
+# Shorter pieces are specks.
+MIN_LENGTH_PX = 10.0
 # Widths are averaged over this many pixels along the crack before the maximum is taken.
 WIDTH_WINDOW_PX = 9
 
@@ -135,7 +137,7 @@ def measure_cracks(
     *,
     gsd_mm_per_px: float | None = None,
     surveyed: npt.NDArray[np.bool_] | None = None,
-    min_length_px: float = 10.0,
+    min_length_px: float = MIN_LENGTH_PX,
 ) -> CrackMeasurement:
     """Measure the cracks of a mask.
 
