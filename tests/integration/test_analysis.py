@@ -10,13 +10,22 @@ from sqlalchemy import select
 
 from app import actions
 from db import queries, reports
-from db.models import AnalysisResult, Checkpoint, Distress, SectionResult, Survey, SurveyImage
+from db.models import (
+    AnalysisResult,
+    Checkpoint,
+    Distress,
+    Job,
+    Network,
+    SectionResult,
+    Survey,
+    SurveyImage,
+)
 from db.session import reading, transaction
 from db.settings import get_settings
 from db.storage import get_storage
 from engine.sample import SAMPLE_SEED, make_sample_network, sample_surveys
 from engine.vocabulary import JobState
-from jobs.pipeline import WORK_OF
+from jobs.pipeline import WORK_OF, settings_hash
 from jobs.running import run_job
 from tests.integration.surveys import draw_photos, get_job, import_photos
 
@@ -41,8 +50,6 @@ def sample_photos(folder: Path, count: int) -> tuple[Path, list[float]]:
 def test_results_distresses_and_sections_are_written(tmp_path: Path) -> None:
     actor = actions.local_actor()
     with transaction() as session:
-        from db.models import Network
-
         network = Network(agency_id=actor.agency_id, name="Sample")
         session.add(network)
         session.flush()
@@ -81,6 +88,75 @@ def test_results_distresses_and_sections_are_written(tmp_path: Path) -> None:
     assert area_m2 == pytest.approx(3 * 960 * 640 * 0.002**2)
 
 
+def test_photos_and_sections_get_intervals(tmp_path: Path) -> None:
+    actor = actions.local_actor()
+    with transaction() as session:
+        network = Network(agency_id=actor.agency_id, name="Sample")
+        session.add(network)
+        session.flush()
+        queries.add_sections(session, network.id, make_sample_network(SAMPLE_SEED))
+    photos = sorted(sample_surveys(SAMPLE_SEED)[1].photos, key=lambda photo: -photo.truth.density_m_per_m2)
+    worst = photos[0].truth.section_key
+    here = [photo for photo in photos if photo.truth.section_key == worst]
+    elsewhere = next(photo for photo in photos if photo.truth.section_key != worst)
+    (tmp_path / "photos").mkdir()
+    for photo in (*here[:2], elsewhere):
+        (tmp_path / "photos" / Path(photo.name).name).write_bytes(photo.render())
+    survey_id = import_photos(tmp_path / "photos", network="Sample", gsd=2.0)
+    assert get_job(analyse(survey_id)).state == JobState.SUCCEEDED
+    with reading() as session:
+        results = session.scalars(select(AnalysisResult)).all()
+        rolled = session.scalars(select(SectionResult)).all()
+        places = {image.id: image.section_id for image in session.scalars(select(SurveyImage))}
+    for row in (*results, *rolled):
+        for low, value, high in both_intervals(row):
+            assert low is not None and value is not None and high is not None
+            assert 0 <= low <= value <= high
+            assert low < high
+    assert results[0].settings["agreement"]["band"] > 0
+    # A section's interval is at least its photos' own; more than one photo adds the error of sampling.
+    for row in rolled:
+        own = [result for result in results if places[result.image_id] == row.section_id]
+        assert len(own) == row.images
+        model_low = np.mean([result.crack_area_ratio_low or 0 for result in own])
+        model_high = np.mean([result.crack_area_ratio_high or 0 for result in own])
+        if row.images == 1:
+            assert (row.crack_area_ratio_low, row.crack_area_ratio_high) == pytest.approx(
+                (model_low, model_high)
+            )
+        else:
+            assert (row.crack_area_ratio_low or 0) < model_low
+            assert (row.crack_area_ratio_high or 0) > model_high
+    assert sorted(row.images for row in rolled) == [1, 2]
+
+
+def both_intervals(row: AnalysisResult | SectionResult) -> list[tuple[float | None, ...]]:
+    return [
+        (row.crack_area_ratio_low, row.crack_area_ratio, row.crack_area_ratio_high),
+        (row.crack_density_m_per_m2_low, row.crack_density_m_per_m2, row.crack_density_m_per_m2_high),
+    ]
+
+
+def test_photos_added_to_an_analysis_of_before_there_were_intervals_go_on_like_it(tmp_path: Path) -> None:
+    survey_id = import_photos(draw_photos(tmp_path / "photos", 1))
+    job_id = actions.request_analysis(actions.local_actor(), survey_id)
+    before = {"threshold": 0.5, "working_scale": 0.5, "tile_px": 512, "overlap_px": 64}
+    before |= {"flips": False, "bf16": True}
+    with transaction() as session:
+        job = session.get_one(Job, job_id)
+        job.parameters = {**job.parameters, "settings": before}
+    run_job(job_id, WORK_OF)
+    draw_photos(tmp_path / "photos", 3)
+    run_job(actions.request_import(actions.local_actor(), survey_id, tmp_path / "photos"), WORK_OF)
+    analyse(survey_id)
+    with reading() as session:
+        results = session.scalars(select(AnalysisResult)).all()
+    assert len(results) == 3
+    assert {result.settings_hash for result in results} == {settings_hash(before)}
+    assert all(result.crack_area_ratio is not None for result in results)
+    assert all(result.crack_area_ratio_low is None for result in results)
+
+
 def test_second_analysis_adds_nothing(tmp_path: Path) -> None:
     survey_id = import_photos(draw_photos(tmp_path / "photos", 2))
     analyse(survey_id)
@@ -102,6 +178,7 @@ def test_photos_added_later_are_analysed_like_the_first(tmp_path: Path) -> None:
         results = session.scalars(select(AnalysisResult)).all()
     assert len(results) == 4
     assert len({result.settings_hash for result in results}) == 1
+    assert all(result.crack_area_ratio_high is not None for result in results)
     assert len({result.job_id for result in results}) == 2
 
 
