@@ -93,12 +93,14 @@ export default function ({ data, parentElement, setTriggerValue }) {
     if (key in here) here[key]();
     else if (!event.repeat && kept.sent !== data.turn) {
       kept.sent = data.turn; // one answer a drawing: a second press must not judge the next tile
+      root.removeAttribute("data-ready");
       setTriggerValue("pressed", { key, tile: data.tile, turn: data.turn });
     }
   };
   if (root.listener) window.removeEventListener("keydown", root.listener, true);
   root.listener = press;
   window.addEventListener("keydown", press, true);
+  root.toggleAttribute("data-ready", kept.sent !== data.turn);
   draw();
   return () => window.removeEventListener("keydown", root.listener, true);
 }
