@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import adapt_data, data
 from app.components.job_progress import job_card
+from app.components.messages import plain
 
 LINE, RULE = "#1f6f8b", "#9aa7b3"
 STAGE_NAMES = ("Drawn cracks", "First round of own answers", "Second round")
@@ -34,8 +35,6 @@ def watch_adaptation(survey_id: int) -> None:
 
 
 def _asked(job: dict[str, Any]) -> str:
-    from app.components.messages import plain
-
     told = job["parameters"]
     return (
         f"**{plain(told['name'])}** is made from **{plain(told['base'])}**, "

@@ -6,20 +6,17 @@ from typing import Any
 import streamlit as st
 
 from app import actions, adapt_data, checkpoint_actions, data
-from app.checkpoint_words import checks, reasons
+from app.checkpoint_words import reasons
 from app.components.adaptation_advice import drift_table
+from app.components.adaptation_gate import show_gate
 from app.components.adaptation_progress import loss_chart
 from app.components.checkpoint_compare import show_comparison
-from app.components.checkpoint_registry import gate_table
 from app.components.job_progress import job_card
 from app.components.messages import plain, show_error
 from app.components.text import number
 from app.identity import current_actor
 from engine.errors import EngineError
 from engine.vocabulary import JobKind
-
-DETAILED = "drawn cracks, "
-"""Begins the names of the checks by crack width and contrast."""
 
 
 def show_result(run: Mapping[str, Any], in_force_id: int) -> None:
@@ -40,7 +37,7 @@ def show_result(run: Mapping[str, Any], in_force_id: int) -> None:
     _figures(made["report"])
     _next_steps(run, made, made["id"] == in_force_id)
     st.markdown("**What the gate looked at**")
-    _gate(made)
+    show_gate(made)
     st.markdown("**Before and after**")
     _before_and_after(run, made)
     _more(made["report"], made["id"])
@@ -101,20 +98,6 @@ def _next_steps(run: Mapping[str, Any], made: Mapping[str, Any], in_force: bool)
         note.caption("It cannot be promoted: the gate refused it for the reasons above.")
     elif in_force:
         note.caption("New analyses use it. To take that back: Models, Roll back.")
-
-
-def _gate(made: Mapping[str, Any]) -> None:
-    found = checks(made)
-    gate_table([check for check in found if not _is_detail(check)])
-    if details := [check for check in found if _is_detail(check)]:
-        with st.expander("By width and contrast of the cracks"):
-            gate_table(details)
-    if not found:
-        st.caption("The gate did not come to look at it.")
-
-
-def _is_detail(check: Mapping[str, Any]) -> bool:
-    return str(check.get("name", "")).startswith(DETAILED)
 
 
 def _before_and_after(run: Mapping[str, Any], made: Mapping[str, Any]) -> None:

@@ -106,7 +106,7 @@ def _progress(job: Mapping[str, Any], state: JobState, lead: str = "") -> None:
     done, total = job["progress_done"], job["progress_total"]
     parts = [plain(job["progress_message"])] if job["progress_message"] else []
     if total and job["kind"] == JobKind.ADAPT_SURVEY:
-        parts.append(f"{done / total:.0%}")  # it counts no photos
+        parts.append(f"{100 * done / total:.0f} %")  # it counts no photos
     elif total:
         parts.append(f"{done:,} of {total:,}")
     left_s = seconds_left(job)
