@@ -289,7 +289,8 @@ def _recall(
     (Donner and Zou, Closed-form confidence intervals for functions of the normal mean and standard
     deviation, 2012). Wilson's interval of the weighted share itself is not used: where no cracked tile was
     drawn among many tiles without a prediction, it takes recall for nearly certain. Over eight simulated
-    surveys and 60 tiles it held the truth in 22 to 99 % of the audits; this one does in 86 to 97 %. The effective size given is the smaller of the two.
+    surveys and 60 tiles it held the truth in 22 to 99 % of the audits; this one does in 86 to 97 %. The
+    effective size given is the smaller of the two.
     """
     found, lost = predicted_tiles * (precision.value or 0.0), unpredicted_tiles * (overlooked.value or 0.0)
     unknown = (predicted_tiles and precision.value is None) or (

@@ -62,8 +62,9 @@ def judge(tile: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
             _ask_review(tile)
         back, onward = st.columns(2)
         _button(back, tile, "b", "Back (B)", disabled="b" not in keys)
-        if query_id("tile") is not None and waiting:
-            onward.button("To the open tile", on_click=_leave_tile, width="stretch")
+        if query_id("tile") is not None:
+            label = "To the open tile" if waiting else "To the figures"
+            onward.button(label, on_click=_leave_tile, width="stretch")
 
 
 def _ask_blind(tile: dict[str, Any]) -> None:

@@ -18,6 +18,7 @@ HTML = """
     <img data-part="overlay" alt="Cracks the model found" draggable="false">
     <div class="frame" data-part="frame"></div>
   </div></div>
+  <p class="lost" data-part="lost" role="alert"></p>
   <div class="bar">
     <button data-part="out" title="Zoom out (−)">−</button>
     <button data-part="in" title="Zoom in (+)">+</button>

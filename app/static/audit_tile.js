@@ -9,14 +9,17 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const [x, y, w, h] = data.box;
   const kept = root.kept || (root.kept = {});
 
-  const load = (image, address) => {
+  const lost = find("lost");
+  const load = (image, address, what) => {
     if (image.dataset.address === address) return;
     image.dataset.address = address;
+    lost.textContent = "";
+    image.onerror = () => { lost.textContent = `${what} cannot be shown: its stored file is missing or damaged. Restore the storage, or leave this tile.`; };
     if (address) image.src = address;
     else image.removeAttribute("src");
   };
-  load(find("photo"), `/api/audit/${data.tile}/photo`);
-  load(find("overlay"), data.shows_model ? `/api/audit/${data.tile}/overlay` : "");
+  load(find("photo"), `/api/audit/${data.tile}/photo`, "The photo");
+  load(find("overlay"), data.shows_model ? `/api/audit/${data.tile}/overlay` : "", "What the model found");
   if (data.next) new Image().src = `/api/audit/${data.next}/photo`;
 
   stage.style.aspectRatio = `${width} / ${height}`;

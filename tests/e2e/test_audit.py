@@ -164,3 +164,11 @@ def test_a_finished_audit_is_signed_and_its_record_downloaded(site: Site, sample
     expect(page.get_by_test_id("stException")).to_have_count(0)
     assert site.outside == []
     page.close()
+
+
+def test_a_lost_mask_is_told_and_not_taken_for_no_crack(site: Site, sample: int) -> None:
+    page = site.open(sample)
+    page.route(re.compile("/api/audit/.*/overlay"), lambda route: route.fulfill(status=404))
+    press(page, "c")
+    expect(page.get_by_role("alert").filter(has_text="What the model found cannot be shown")).to_be_visible()
+    page.close()
