@@ -12,7 +12,15 @@ import streamlit as st
 from sqlalchemy import Executable, exists, func, select
 
 from app.identity import current_actor
-from app.layers import photo_status, shown_result, shown_section_result, survey_version, uses_density
+from app.layers import (
+    MEASURES,
+    measures,
+    photo_status,
+    shown_result,
+    shown_section_result,
+    survey_version,
+    uses_density,
+)
 from db.checkpoint_queries import visible_to
 from db.models import (
     AnalysisResult,
@@ -148,8 +156,7 @@ def section_table(survey_id: int, version: str) -> pd.DataFrame:
             Section.functional_class,
             Section.aadt,
             SectionResult.images,
-            (SectionResult.crack_area_ratio * 100).label("crack_area_pct"),
-            SectionResult.crack_density_m_per_m2,
+            *measures(SectionResult),
             SectionResult.surveyed_area_m2,
             Section.west,
             Section.south,
@@ -161,8 +168,7 @@ def section_table(survey_id: int, version: str) -> pd.DataFrame:
         .where(Survey.id == survey_id)
         .order_by(Section.road, Section.from_m)
     )
-    measures = ["images", "crack_area_pct", "crack_density_m_per_m2", "surveyed_area_m2"]
-    return table.astype(dict.fromkeys(measures, "float64"))
+    return table.astype(dict.fromkeys(["images", *MEASURES, "surveyed_area_m2"], "float64"))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
@@ -173,8 +179,7 @@ def section_photos(survey_id: int, section_id: int, version: str) -> pd.DataFram
             SurveyImage.id,
             SurveyImage.chainage_m,
             SurveyImage.captured_at,
-            (AnalysisResult.crack_area_ratio * 100).label("crack_area_pct"),
-            AnalysisResult.crack_density_m_per_m2,
+            *measures(AnalysisResult),
             AnalysisResult.error,
         )
         .join(Survey, Survey.id == SurveyImage.survey_id)
@@ -182,7 +187,7 @@ def section_photos(survey_id: int, section_id: int, version: str) -> pd.DataFram
         .where(SurveyImage.survey_id == survey_id, SurveyImage.section_id == section_id)
         .order_by(SurveyImage.chainage_m, SurveyImage.captured_at, SurveyImage.id)
     )
-    return photos.astype(dict.fromkeys(["chainage_m", "crack_area_pct", "crack_density_m_per_m2"], "float64"))
+    return photos.astype(dict.fromkeys(["chainage_m", *MEASURES], "float64"))
 
 
 def photo(image_id: int) -> Mapping[str, Any] | None:
@@ -200,7 +205,7 @@ def photo(image_id: int) -> Mapping[str, Any] | None:
                 AnalysisResult.threshold,
                 AnalysisResult.mask_hash,
                 AnalysisResult.probability_hash,
-                AnalysisResult.crack_area_ratio,
+                *measures(AnalysisResult),
                 AnalysisResult.crack_length_px,
                 AnalysisResult.mean_width_px,
                 AnalysisResult.max_width_px,
@@ -208,7 +213,6 @@ def photo(image_id: int) -> Mapping[str, Any] | None:
                 AnalysisResult.gsd_mm_per_px,
                 AnalysisResult.surveyed_area_m2,
                 AnalysisResult.crack_length_m,
-                AnalysisResult.crack_density_m_per_m2,
                 AnalysisResult.error,
                 Checkpoint.name.label("checkpoint"),
             )

@@ -18,6 +18,7 @@ MAX_PHOTOS = 5_000
 CELLS_ACROSS = 48
 # What a photo's point says at preflight, gravest first; the rest of the flags are remarks.
 STATUS_ORDER = (ImageFlag.OFF_NETWORK, ImageFlag.DARK, ImageFlag.BLURRED, ImageFlag.OUTSIDE_TRACK)
+NO_RESULT: dict[str, float | None] = {"value": None, "low": None, "high": None, "images": 0}
 Box = tuple[float, float, float, float]
 
 
@@ -113,6 +114,35 @@ def photo_files(agency_id: int, image_id: int) -> PhotoFiles | None:
     return None if row is None else PhotoFiles(row.content_hash, row.mask_hash, row.probability_hash)
 
 
+MEASURES = tuple(
+    f"{measure}{end}"
+    for measure in ("crack_area_pct", "crack_density_m_per_m2")
+    for end in ("", "_low", "_high")
+)
+
+
+def _columns(of: type[AnalysisResult] | type[SectionResult]) -> tuple[Any, ...]:
+    return (
+        of.crack_area_ratio * 100,
+        of.crack_area_ratio_low * 100,
+        of.crack_area_ratio_high * 100,
+        of.crack_density_m_per_m2,
+        of.crack_density_m_per_m2_low,
+        of.crack_density_m_per_m2_high,
+    )
+
+
+def measures(of: type[AnalysisResult] | type[SectionResult]) -> list[Any]:
+    """Columns `MEASURES`: cracked area in % and crack density in m/m², each with the ends of its interval."""
+    return [column.label(name) for name, column in zip(MEASURES, _columns(of), strict=True)]
+
+
+def _shown_measure(of: type[AnalysisResult] | type[SectionResult], density: bool) -> list[Any]:
+    """`value`, `low` and `high` of the measure that the map is coloured by."""
+    shown = _columns(of)[3:] if density else _columns(of)[:3]
+    return [column.label(name) for name, column in zip(("value", "low", "high"), shown, strict=True)]
+
+
 def uses_density(session: Session, survey_id: int) -> bool:
     """Whether every section of the survey has a density in m/m²; else all are shown in pixels alike."""
     sections, measured = session.execute(
@@ -144,7 +174,8 @@ def _collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
 def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
     """The photos in a box as GeoJSON points, or cells with count and mean where there are too many.
 
-    `value` is the crack density in m/m², or the cracked share of the image in % without a GSD.
+    `value` is the crack density in m/m², or the cracked share of the image in % without a GSD; `low` and
+    `high` are the ends of its interval.
     """
     west, south, east, north = box
     inside = (
@@ -153,18 +184,14 @@ def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
         SurveyImage.longitude.between(west, east),
     )
     with reading() as session:
-        value = (
-            AnalysisResult.crack_density_m_per_m2
-            if uses_density(session, survey_id)
-            else AnalysisResult.crack_area_ratio * 100
-        ).label("value")
+        shown = _shown_measure(AnalysisResult, uses_density(session, survey_id))
         found = (
             select(SurveyImage.id, SurveyImage.latitude, SurveyImage.longitude)
             .where(*inside)
             .limit(MAX_PHOTOS + 1)
         )
         if len(session.execute(found).all()) > MAX_PHOTOS:
-            return _cells(session, inside, value, box)
+            return _cells(session, inside, shown[0], box)
         rows = session.execute(
             select(
                 SurveyImage.id,
@@ -172,7 +199,7 @@ def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
                 SurveyImage.longitude,
                 SurveyImage.flags,
                 SurveyImage.chainage_m,
-                value,
+                *shown,
             )
             .join(Survey, Survey.id == SurveyImage.survey_id)
             .outerjoin(AnalysisResult, shown_result())
@@ -185,6 +212,8 @@ def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
             {
                 "id": row.id,
                 "value": _rounded(row.value),
+                "low": _rounded(row.low),
+                "high": _rounded(row.high),
                 "status": photo_status(row.flags),
                 "chainage_m": _rounded(row.chainage_m, 1),
             },
@@ -239,21 +268,16 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
                 Section.north,
             ).where(Section.network_id == network_id)
         ).all()
-        results: dict[int, tuple[float | None, int]] = {}
+        results: dict[int, dict[str, float | None]] = {}
         if survey_id is not None:
-            density = uses_density(session, survey_id)
+            shown = _shown_measure(SectionResult, uses_density(session, survey_id))
             for rolled in session.execute(
-                select(
-                    SectionResult.section_id,
-                    SectionResult.images,
-                    SectionResult.crack_area_ratio,
-                    SectionResult.crack_density_m_per_m2,
-                )
+                select(SectionResult.section_id, SectionResult.images, *shown)
                 .join(Survey, shown_section_result())
                 .where(Survey.id == survey_id)
             ):
-                value = rolled.crack_density_m_per_m2 if density else rolled.crack_area_ratio * 100
-                results[rolled.section_id] = (_rounded(value), rolled.images)
+                measured = {name: _rounded(getattr(rolled, name)) for name in ("value", "low", "high")}
+                results[rolled.section_id] = {**measured, "images": rolled.images}
     if not rows:
         return _collection([])
     lines = shapely.from_wkb([row.geometry for row in rows])
@@ -262,7 +286,6 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
     simple = shapely.simplify(lines, min(extent / 20_000, 0.00005))
     features = []
     for row, line in zip(rows, simple, strict=True):
-        value, images = results.get(row.id, (None, 0))
         features.append(
             {
                 "type": "Feature",
@@ -276,8 +299,7 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
                     "road": row.road,
                     "from_m": row.from_m,
                     "to_m": row.to_m,
-                    "value": value,
-                    "images": images,
+                    **results.get(row.id, NO_RESULT),
                 },
             }
         )

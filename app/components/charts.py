@@ -19,6 +19,7 @@ def chainage_chart(
         return None
     step = nice_step(largest)
     last = len(CLASS_COLOURS) - 1
+    rows = known.to_dict("records")
     colours = [CLASS_COLOURS[min(last, int(value / step))] for value in known[measure.column]]
     figure = go.Figure(
         go.Scatter(
@@ -38,10 +39,11 @@ def chainage_chart(
             },
             cliponaxis=False,
             customdata=known["id"],
-            hovertext=[chainage(value) for value in known["chainage_m"]],
-            hovertemplate=f"%{{hovertext}}<br>%{{y:.{measure.digits}f}} {measure.unit}<extra></extra>",
+            hovertext=[f"{chainage(row['chainage_m'])}<br>{measure.shown(row)}" for row in rows],
+            hovertemplate="%{hovertext}<extra></extra>",
         )
     )
+    figure.add_trace(_whiskers(known, measure))
     figure.update_layout(
         height=265,
         margin={"l": 10, "r": 10, "t": 8, "b": 8},
@@ -59,3 +61,27 @@ def chainage_chart(
     )
     points = chosen["selection"]["points"]
     return int(points[0]["customdata"]) if points else None
+
+
+def _whiskers(known: pd.DataFrame, measure: Measure) -> go.Scatter:
+    """The interval of each photo that has one."""
+    low, high = (known[end] for end in measure.ends)
+    return go.Scatter(
+        x=known["chainage_m"],
+        y=known[measure.column],
+        mode="markers",
+        marker={"size": 0.1, "color": "#2b3a48"},
+        customdata=known["id"],
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": (high - known[measure.column]).fillna(0),
+            "arrayminus": (known[measure.column] - low).fillna(0),
+            "width": 4,
+            "thickness": 1.6,
+            "color": "#2b3a48",
+        },
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+    )

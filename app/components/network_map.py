@@ -2,17 +2,19 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import folium
+import pandas as pd
 import streamlit as st
 from branca.element import MacroElement
 from folium.elements import JSCSSMixin
 from jinja2 import Template
 from streamlit_folium import st_folium
 
-from app.components.text import popup_text
+from app.components.text import number, popup_text, with_interval
 from db.settings import get_settings
 
 # viridis from its pale to its dark end: dark is worse, for colour-blind eyes and on grey prints too.
@@ -44,9 +46,39 @@ class Measure:
     unit: str
     digits: int
 
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The columns of its interval."""
+        return f"{self.column}_low", f"{self.column}_high"
+
+    def mean(self, table: pd.DataFrame, weights: pd.Series) -> str:
+        """Weighted mean over sections with its interval. The ends are averaged like the values: that is too
+        wide, never too narrow, since the sections' errors of sampling do not go together."""
+        if table.empty:
+            return number(None, self.digits)
+        columns = [self.column, *self.ends]
+        value, low, high = (table[columns].mul(weights, axis=0).sum(skipna=False) / weights.sum()).tolist()
+        return with_interval(value, low, high, self.digits, self.unit)
+
+    def shown(self, row: Mapping[Any, Any]) -> str:
+        """A row's value with its interval."""
+        low, high = self.ends
+        return with_interval(row[self.column], row[low], row[high], self.digits, self.unit)
+
 
 DENSITY = Measure("crack_density_m_per_m2", "Crack density", "m/m²", 2)
 AREA_SHARE = Measure("crack_area_pct", "Cracked area", "%", 2)
+# What the numbers in brackets are.
+INTERVAL = (
+    "In brackets: how far the number moves when only the view does (flips, other scales). "
+    "An error that the network makes in every view alike is not in it."
+)
+SECTION_INTERVAL = (
+    "With the interval of 90 % for the error of looking only where photos were taken. Which share of the "
+    "section they show is not known, so it is taken as small."
+)
+ONE_PHOTO = "One photo: the interval is that photo's own and says nothing of the rest of the section."
+NO_INTERVAL = "–: this analysis was made before intervals were known."
 # What AREA_SHARE is worth where the camera looks ahead.
 WHOLE_PICTURE = (
     "Share of the whole picture: verge, sky and paint count too. "

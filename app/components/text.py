@@ -36,6 +36,20 @@ def number(value: float | None, digits: int, unit: str = "") -> str:
     return f"{value:,.{digits}f} {unit}".rstrip()
 
 
+def interval(low: float | None, high: float | None, digits: int) -> str:
+    """`0.31 to 0.58`, or a dash where there is none."""
+    ends = number(low, digits), number(high, digits)
+    return MISSING if MISSING in ends else " to ".join(ends)
+
+
+def with_interval(
+    value: float | None, low: float | None, high: float | None, digits: int, unit: str = ""
+) -> str:
+    """`0.42 % (0.31 to 0.58)`; a dash for what there is not."""
+    shown = number(value, digits, unit)
+    return shown if shown == MISSING else f"{shown} ({interval(low, high, digits)})"
+
+
 def chainage(metres: float | None) -> str:
     """Metres along the road as engineers write them: `km 13+170`."""
     if metres is None or math.isnan(metres):

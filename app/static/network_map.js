@@ -15,8 +15,12 @@ window.pavescopeMap = function (map, config) {
     const found = config.classes.find((step) => value < step.below);
     return (found || config.classes[config.classes.length - 1]).colour;
   };
-  const shown = (value) =>
-    value === null || value === undefined ? "no data" : `${value.toLocaleString("en", { maximumFractionDigits: config.digits })} ${config.unit}`;
+  const plain = (value) => value.toLocaleString("en", { minimumFractionDigits: config.digits, maximumFractionDigits: config.digits });
+  const shown = (value) => (value === null || value === undefined ? "no data" : `${plain(value)} ${config.unit}`);
+  const withInterval = (p) =>
+    p.low === null || p.low === undefined || p.high === null || p.high === undefined
+      ? shown(p.value)
+      : `${shown(p.value)} (${plain(p.low)} to ${plain(p.high)})`;
   const chainage = (m) => {
     const whole = Math.round(m);
     return `km ${Math.floor(whole / 1000)}+${String(whole % 1000).padStart(3, "0")}`;
@@ -100,7 +104,7 @@ window.pavescopeMap = function (map, config) {
         layer.on("click", () => pick("section", p.id));
         layer.bindTooltip(
           () => lines(`${p.road} · ${p.key}`, `${chainage(p.from_m)} to ${chainage(p.to_m)}`,
-            ...(config.faint ? [] : [`${config.caption}: ${shown(p.value)}`, `${p.images} photos`])),
+            ...(config.faint ? [] : [`${config.caption}: ${withInterval(p)}`, `${p.images} photos`])),
           { sticky: true },
         );
       },
@@ -147,7 +151,7 @@ window.pavescopeMap = function (map, config) {
       dot.bindTooltip(() =>
         many
           ? lines(`${p.count} photos`, `mean ${shown(p.value)}`)
-          : lines(`Photo${where}`, config.statuses ? (config.statuses[p.status] || config.statuses.ok).label : shown(p.value)));
+          : lines(`Photo${where}`, config.statuses ? (config.statuses[p.status] || config.statuses.ok).label : withInterval(p)));
       if (many) dot.on("click", () => map.setView([lat, lng], map.getZoom() + 2));
       else dot.on("click", () => pick("photo", p.id));
       photos.addLayer(dot);

@@ -8,14 +8,13 @@ from app.components.choose import bounds_of, choose_survey
 from app.components.first_steps import first_steps
 from app.components.job_progress import follow_survey, is_active
 from app.components.messages import empty_state
-from app.components.network_map import AREA_SHARE, DENSITY, WHOLE_PICTURE, Measure, draw_map
-from app.components.text import number
+from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, WHOLE_PICTURE, Measure, draw_map
+from app.components.text import interval, number
 
 
 def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> None:
     seen = table[table["images"] > 0]
     weights = seen["images"] if seen["surveyed_area_m2"].isna().any() else seen["surveyed_area_m2"]
-    mean = (seen[measure.column] * weights).sum() / weights.sum() if len(seen) else None
     cells = st.container(horizontal=True)
     cells.metric(
         "Length with photos",
@@ -32,9 +31,9 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
     )
     cells.metric(
         f"Mean {measure.caption.lower()}",
-        number(mean, measure.digits, measure.unit),
+        measure.mean(seen, weights),
         border=True,
-        help="Weighted by the pavement area that was photographed.",
+        help=f"Weighted by the pavement area that was photographed. {INTERVAL}",
     )
     cells.metric(
         "Sections with data",
@@ -47,6 +46,10 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
 def section_list(table: pd.DataFrame, measure: Measure, survey_id: int) -> None:
     st.subheader("Sections, worst first")
     shown = table.sort_values(measure.column, ascending=False, na_position="last").reset_index(drop=True)
+    low, high = measure.ends
+    shown["interval"] = [
+        interval(*ends, measure.digits) for ends in zip(shown[low], shown[high], strict=True)
+    ]
     largest = float(shown[measure.column].max()) if shown[measure.column].notna().any() else 1.0
     chosen = st.dataframe(
         shown,
@@ -62,6 +65,7 @@ def section_list(table: pd.DataFrame, measure: Measure, survey_id: int) -> None:
             "from_m",
             "to_m",
             measure.column,
+            "interval",
             "images",
             "functional_class",
             "aadt",
@@ -78,6 +82,7 @@ def section_list(table: pd.DataFrame, measure: Measure, survey_id: int) -> None:
                 max_value=largest,
                 width="medium",
             ),
+            "interval": st.column_config.TextColumn("90 % interval", help=INTERVAL),
             "images": st.column_config.NumberColumn("Photos", format="%d"),
             "functional_class": "Class",
             "aadt": st.column_config.NumberColumn("Vehicles per day", format="%,d"),

@@ -9,7 +9,7 @@ import streamlit as st
 from app import data
 from app.components.choose import query_id
 from app.components.messages import empty_state, plain
-from app.components.network_map import WHOLE_PICTURE, draw_map
+from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, NO_INTERVAL, WHOLE_PICTURE, draw_map
 from app.components.photo_viewer import photo_viewer
 from app.components.text import chainage, number, words
 
@@ -24,10 +24,10 @@ def measurements(photo: Mapping[str, Any]) -> pd.DataFrame:
         ("Crack length", number(photo["crack_length_px"], 0, "px"), number(photo["crack_length_m"], 2, "m")),
         ("Mean width", number(width[0], 1, "px"), on_road[0]),
         ("Greatest width", number(width[1], 1, "px"), on_road[1]),
-        ("Cracked area", number(photo["crack_area_ratio"] * 100, 3, "%"), ""),
+        ("Cracked area", AREA_SHARE.shown(photo), ""),
         ("Main direction", number(photo["orientation_deg"], 0, "° to the horizontal"), ""),
         ("Surveyed area", "", number(photo["surveyed_area_m2"], 2, "m²")),
-        ("Crack density", "", number(photo["crack_density_m_per_m2"], 2, "m/m²")),
+        ("Crack density", "", DENSITY.shown(photo)),
     ]
     table = pd.DataFrame(rows, columns=["Measure", "In the image", "On the road"])
     if not gsd:
@@ -51,6 +51,7 @@ def result(photo: Mapping[str, Any]) -> None:
             "In pixels: no ground sampling distance (GSD) is known for this survey, so nothing is given "
             f"in m or mm. Cracked area: {WHOLE_PICTURE[0].lower()}{WHOLE_PICTURE[1:]}"
         )
+    st.caption(INTERVAL if photo["crack_area_pct_low"] is not None else NO_INTERVAL)
     st.subheader("How it was found")
     scale = photo["settings"].get("working_scale")
     rows = [

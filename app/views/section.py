@@ -11,8 +11,16 @@ from app.components.charts import chainage_chart
 from app.components.choose import query_id
 from app.components.gallery import photo_strip
 from app.components.messages import empty_state, plain
-from app.components.network_map import AREA_SHARE, DENSITY, Measure, draw_map
-from app.components.text import MISSING, chainage, number
+from app.components.network_map import (
+    AREA_SHARE,
+    DENSITY,
+    INTERVAL,
+    ONE_PHOTO,
+    SECTION_INTERVAL,
+    Measure,
+    draw_map,
+)
+from app.components.text import MISSING, chainage, interval, number
 
 
 def missing() -> None:
@@ -26,8 +34,15 @@ def figures(section: dict[Any, Any], table: pd.DataFrame, photos: int, measure: 
     cells = st.columns(4)
     cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True)
     cells[1].metric("Photos", f"{photos:,}", border=True)
+    low, high = (section[end] for end in measure.ends)
     cells[2].metric(
-        measure.caption, number(section[measure.column], measure.digits, measure.unit), border=True
+        measure.caption,
+        number(section[measure.column], measure.digits, measure.unit),
+        delta=interval(low, high, measure.digits),
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+        help=f"{INTERVAL} {ONE_PHOTO if section['images'] == 1 else SECTION_INTERVAL}",
     )
     rank = table[measure.column].rank(ascending=False, method="min")[section["id"]]
     ranked = int(table[measure.column].notna().sum())

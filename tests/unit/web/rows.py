@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 from shapely.geometry import LineString
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from app import identity
 from db import queries
-from db.models import Agency, Checkpoint, Network, RefusedFile, Survey, SurveyImage
+from db.models import Agency, AnalysisResult, Checkpoint, Network, RefusedFile, Survey, SurveyImage
 from db.session import transaction
 from db.storage import get_storage
 from engine.networks import SectionRecord
@@ -41,6 +41,21 @@ class Filled:
     foreign_network: int
     foreign_survey: int
     foreign_photo: int
+
+
+def give_intervals(filled: Filled) -> None:
+    """The results of `fill` are like those of before there were intervals; give them some."""
+    ends = {
+        "crack_area_ratio_low": 0.025,
+        "crack_area_ratio_high": 0.05,
+        "crack_density_m_per_m2_low": 8.0,
+        "crack_density_m_per_m2_high": 10.5,
+    }
+    with transaction() as session:
+        session.execute(update(AnalysisResult).values(**ends))
+        shown = session.get_one(Survey, filled.survey)
+        assert shown.shown_checkpoint_id is not None
+        queries.refresh_sections(session, filled.survey, shown.shown_checkpoint_id, SETTINGS_HASH)
 
 
 def image_row(survey_id: int, content: bytes, **more: object) -> dict[str, object]:

@@ -11,7 +11,7 @@ from app.api import MASK_COLOUR
 from db.models import SurveyImage
 from db.session import make_engine, transaction
 from db.storage import get_storage
-from tests.unit.web.rows import Filled, image_row, jpeg
+from tests.unit.web.rows import Filled, give_intervals, image_row, jpeg
 
 
 def opened(data: bytes) -> np.ndarray:
@@ -125,6 +125,7 @@ def test_the_photos_of_a_box_carry_measure_and_status(client: TestClient, filled
     found = {feature["properties"]["id"]: feature["properties"] for feature in inside["features"]}
     assert set(found) == set(filled.photos[:3])
     assert found[filled.photos[0]]["value"] == pytest.approx(0.11 / (3072 * 4e-6), rel=1e-3)
+    assert found[filled.photos[0]]["low"] is None, "a result of before there were intervals"
     everywhere = client.get(f"/api/surveys/{filled.survey}/photos.geojson?bbox=-180,-90,180,90").json()
     assert {f["properties"]["status"] for f in everywhere["features"]} == {"ok", "off_network"}
 
@@ -163,6 +164,17 @@ def test_sections_have_their_measure_and_a_version(client: TestClient, filled: F
     again = client.get(address, headers={"If-None-Match": first.headers["etag"]})
     assert again.status_code == 200
     assert all(f["properties"]["value"] is None for f in again.json()["features"])
+
+
+def test_photos_and_sections_carry_their_intervals(client: TestClient, filled: Filled) -> None:
+    give_intervals(filled)
+    box = "bbox=7.9,49.9,8.1,50.05"
+    photos = client.get(f"/api/surveys/{filled.survey}/photos.geojson?{box}").json()["features"]
+    assert {(f["properties"]["low"], f["properties"]["high"]) for f in photos} == {(8.0, 10.5)}
+    address = f"/api/networks/{filled.network}/sections.geojson?survey={filled.survey}"
+    found = {f["properties"]["key"]: f["properties"] for f in client.get(address).json()["features"]}
+    assert (found["S0"]["low"], found["S0"]["high"]) == pytest.approx((8.0, 10.5), abs=1e-3)
+    assert found["S1"]["low"] is None and found["S1"]["images"] == 0
 
 
 def test_leaflet_is_served_from_here_with_its_licence(client: TestClient) -> None:

@@ -4,15 +4,16 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from streamlit.testing.v1 import AppTest
 
 import app
 from app import identity
+from db import queries
 from db.models import AnalysisResult, Job, Survey
 from db.session import transaction
 from engine.vocabulary import JobState
-from tests.unit.web.rows import Filled
+from tests.unit.web.rows import SETTINGS_HASH, Filled, give_intervals
 
 MAIN = Path(app.__file__).parent / "main.py"
 
@@ -76,7 +77,7 @@ def test_the_map_page_has_its_figures_with_units(filled: Filled) -> None:
     figures = {metric.label: metric.value for metric in page.metric}
     assert figures["Length with photos"] == "0.7 km"
     assert figures["Photos"] == "4"
-    assert figures["Mean crack density"] == "8.95 m/m²"
+    assert figures["Mean crack density"] == "8.95 m/m² (–)"
     assert figures["Sections with data"] == "33 %"
 
 
@@ -117,6 +118,52 @@ def test_a_section_and_a_photo_can_be_linked_to(filled: Filled) -> None:
     assert table.loc["Crack length"].tolist() == ["55 px", "0.11 m"]
     assert table.loc["Greatest width"].tolist() == ["2.5 px", "5.0 mm"]
     assert "1 pixel is 2.00 mm" in said(photo)
+
+
+def test_results_of_before_there_were_intervals_have_a_dash(filled: Filled) -> None:
+    section = open_page("section", survey=filled.survey, section=1)
+    assert not section.error
+    shown = next(metric for metric in section.metric if metric.label == "Crack density")
+    assert (shown.value, shown.delta) == ("8.95 m/m²", "–")
+    table = open_page("network_map", survey=filled.survey).dataframe[0].value
+    assert set(table["interval"]) == {"–"}
+    photo = open_page("photo", photo=filled.photos[0])
+    assert not photo.error
+    assert photo.table[0].value.loc["Cracked area", "In the image"] == "3.58 % (–)"
+    assert "before intervals were known" in said(photo)
+
+
+def test_intervals_are_shown_wherever_the_density_is(filled: Filled) -> None:
+    give_intervals(filled)
+    photo = open_page("photo", photo=filled.photos[0])
+    table = photo.table[0].value
+    assert table.loc["Cracked area", "In the image"] == "3.58 % (2.50 to 5.00)"
+    assert table.loc["Crack density", "On the road"] == "8.95 m/m² (8.00 to 10.50)"
+    assert "In brackets" in said(photo)
+    section = open_page("section", survey=filled.survey, section=1)
+    shown = next(metric for metric in section.metric if metric.label == "Crack density")
+    # Three photos that are alike: no error of sampling is added.
+    assert (shown.value, shown.delta) == ("8.95 m/m²", "8.00 to 10.50")
+    assert "which share of the section" in shown.help.lower()
+    network = open_page("network_map", survey=filled.survey)
+    figures = {metric.label: metric.value for metric in network.metric}
+    assert figures["Mean crack density"] == "8.95 m/m² (8.00 to 10.50)"
+    table = network.dataframe[0].value
+    assert table.set_index("section_key")["interval"].to_dict() == {
+        "S0": "8.00 to 10.50",
+        "S1": "–",
+        "S2": "–",
+    }
+
+
+def test_a_section_with_one_photo_says_so(filled: Filled) -> None:
+    give_intervals(filled)
+    with transaction() as session:
+        session.execute(delete(AnalysisResult).where(AnalysisResult.image_id.in_(filled.photos[1:3])))
+        queries.refresh_sections(session, filled.survey, 1, SETTINGS_HASH)
+    section = open_page("section", survey=filled.survey, section=1)
+    shown = next(metric for metric in section.metric if metric.label == "Crack density")
+    assert "One photo" in shown.help
 
 
 def test_a_photo_without_a_scale_is_told_in_pixels_only(filled: Filled) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from app.components.messages import plain
 from app.components.network_map import CLASS_COLOURS, classes, nice_step
 from app.components.spreadsheet import to_csv
-from app.components.text import chainage, duration, number, popup_text, size
+from app.components.text import chainage, duration, number, popup_text, size, with_interval
 
 NASTY = [
     "`${alert(1)}`",
@@ -49,6 +49,12 @@ def test_numbers_carry_their_units_and_absence_is_a_dash() -> None:
     assert (chainage(13170.4), chainage(5), chainage(None)) == ("km 13+170", "km 0+005", "–")
     assert (duration(45), duration(180), duration(7500)) == ("45 s", "3 min", "2 h 05 min")
     assert (size(900), size(8.4e6), size(3.2e9)) == ("900 bytes", "8 MB", "3.2 GB")
+
+
+def test_an_interval_stands_behind_its_number() -> None:
+    assert with_interval(0.42, 0.31, 0.576, 2, "%") == "0.42 % (0.31 to 0.58)"
+    assert with_interval(0.42, None, None, 2, "%") == "0.42 % (–)"
+    assert with_interval(float("nan"), 0.1, 0.2, 2, "%") == "–"
 
 
 @given(st.floats(1e-6, 1e6))
