@@ -163,6 +163,33 @@ def procedural_pavement(
     return camera_effects(rng, image) if camera else image
 
 
+def motion_blurred(field: FloatImage, length_px: float, direction_deg: float) -> FloatImage:
+    """A field (H, W) or (H, W, C) smeared along a line, as by a moving camera.
+
+    Args:
+        field: what the lens shows.
+        length_px: of the line; below 1 nothing changes.
+        direction_deg: of the line, from the x axis towards the y axis (down).
+
+    Returns:
+        float32, the same shape.
+    """
+    if length_px < 1:
+        return field
+    reach = int(np.ceil(length_px / 2))
+    angle = np.deg2rad(direction_deg)
+    kernel = np.zeros((2 * reach + 1, 2 * reach + 1), np.float32)
+    for step in np.linspace(-0.5, 0.5, 8 * reach + 1) * length_px:  # shared among the four nearest pixels
+        x, y = reach + step * np.cos(angle), reach + step * np.sin(angle)
+        col, row = min(int(x), 2 * reach - 1), min(int(y), 2 * reach - 1)
+        right, down = x - col, y - row
+        kernel[row, col] += (1 - right) * (1 - down)
+        kernel[row, col + 1] += right * (1 - down)
+        kernel[row + 1, col] += (1 - right) * down
+        kernel[row + 1, col + 1] += right * down
+    return np.asarray(cv2.filter2D(field, cv2.CV_32F, kernel / kernel.sum()), np.float32)
+
+
 def camera_effects(rng: np.random.Generator, image: RgbImage, strength: float = 1.0) -> RgbImage:
     """What a camera does to a scene: defocus or motion, sharpening, sensor noise, JPEG.
 

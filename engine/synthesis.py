@@ -9,19 +9,34 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import Voronoi
 
-from engine.pavement import FloatImage, RgbImage, procedural_pavement, smooth_noise
+from engine.crack_courses import Points, crack_network, crack_polylines, log_uniform, mixed_network
+from engine.crack_details import (
+    along_runs,
+    debris_cover,
+    draw_debris,
+    ravelled,
+    run_strength,
+    spalls,
+    wall_profile,
+)
+from engine.pavement import FloatImage, RgbImage, motion_blurred, procedural_pavement, smooth_noise
 
 Mask = npt.NDArray[np.bool_]
-Points = npt.NDArray[np.float64]
+
+CRACK_PARTS = frozenset({"profile", "ravel", "debris", "contrast_runs", "network_mix"})
+"""What can be added to plain cracks, see `draw_varied_cracks`."""
+
+NO_PARTS: frozenset[str] = frozenset()
 
 __all__ = [
+    "CRACK_PARTS",
     "CrackStyle",
     "crack_network",
     "crack_polylines",
     "draw_cracks",
     "draw_polyline_crack",
+    "draw_varied_cracks",
     "procedural_pavement",
     "rasterise_polyline",
 ]
@@ -37,6 +52,8 @@ class CrackStyle:
         network_share: probability of an alligator or block network instead of single cracks.
         max_cracks: most single cracks in one picture.
         blur_px: standard deviations of the blur at the crack's edge.
+        motion_px: length of the camera's motion blur; below 1 none.
+        motion_deg: its direction from the x axis towards the y axis (down).
     """
 
     width_px: tuple[float, float] = (1.0, 16.0)
@@ -44,106 +61,8 @@ class CrackStyle:
     network_share: float = 0.2
     max_cracks: int = 3
     blur_px: tuple[float, float] = (0.3, 1.3)
-
-
-def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float:
-    return float(np.exp(rng.uniform(np.log(bounds[0]), np.log(bounds[1]))))
-
-
-def _displaced(rng: np.random.Generator, points: Points, roughness: float, finest_px: float) -> Points:
-    """Midpoint displacement: halve every piece until `finest_px`, each midpoint pushed sideways."""
-    while len(points) > 1 and len(points) < 4000:
-        step = np.diff(points, axis=0)
-        length = np.hypot(step[:, 0], step[:, 1])
-        if length.mean() <= finest_px:
-            break
-        normal = np.stack([-step[:, 1], step[:, 0]], axis=1)
-        push = rng.normal(0, roughness, (len(step), 1)) * normal
-        middle = (points[1:] + points[:-1]) / 2 + push
-        out = np.empty((2 * len(points) - 1, 2))
-        out[0::2], out[1::2] = points, middle
-        points = out
-    return points
-
-
-def _walk(rng: np.random.Generator, start: Points, heading: float, length_px: float, wander: float) -> Points:
-    """Random walk whose heading drifts and is pulled back to where it set out for."""
-    step_px = max(length_px / 14, 6.0)
-    turn, points = 0.0, [start]
-    for _ in range(max(2, round(length_px / step_px))):
-        turn = 0.75 * turn + rng.normal(0, wander)
-        direction = np.array([np.cos(heading + turn), np.sin(heading + turn)])
-        points.append(points[-1] + step_px * rng.uniform(0.6, 1.4) * direction)
-    return np.asarray(points)
-
-
-def crack_polylines(
-    rng: np.random.Generator, height_px: int, width_px: int, *, branches: int | None = None
-) -> list[Points]:
-    """One crack with its branches, as jagged polylines.
-
-    Args:
-        rng: source of randomness.
-        height_px: rows of the picture it runs through.
-        width_px: columns.
-        branches: number of branches; drawn at random (0 to 3) when None.
-
-    Returns:
-        The main crack first, then its branches; each (N, 2) float x, y in pixels; points may lie outside.
-    """
-    size = float(np.hypot(height_px, width_px))
-    wander = rng.uniform(0.05, 0.55)
-    roughness = rng.uniform(0.03, 0.22)
-    finest_px = _log_uniform(rng, (2.0, 9.0))
-    heading = rng.uniform(0, 2 * np.pi)
-    if rng.random() < 0.3:  # along or across the lane
-        heading = np.pi / 2 * rng.integers(0, 4) + rng.normal(0, 0.06)
-    length = rng.uniform(0.25, 1.5) * size
-    middle = np.array([rng.uniform(0, width_px), rng.uniform(0, height_px)])
-    start = middle - 0.5 * length * np.array([np.cos(heading), np.sin(heading)])
-    trunk = _walk(rng, start, heading, length, wander)
-    lines = [_displaced(rng, trunk, roughness, finest_px)]
-    count = int(rng.choice([0, 0, 1, 2, 3])) if branches is None else branches
-    for _ in range(count):
-        at = int(rng.integers(1, len(trunk)))
-        side = heading + rng.choice([-1, 1]) * rng.uniform(0.35, 1.4)
-        branch = _walk(rng, trunk[at], side, length * rng.uniform(0.08, 0.5), wander)
-        lines.append(_displaced(rng, branch, roughness, finest_px))
-    return lines
-
-
-def crack_network(
-    rng: np.random.Generator, height_px: int, width_px: int, *, cell_px: float | None = None
-) -> list[Points]:
-    """Alligator or block cracking: edges of jittered Voronoi cells within a patch of the picture.
-
-    Args:
-        rng: source of randomness.
-        height_px: rows.
-        width_px: columns.
-        cell_px: mean size of a block; log-uniform between 18 and 110 when None.
-
-    Returns:
-        One (N, 2) polyline per cell edge, x, y in pixels.
-    """
-    cell = _log_uniform(rng, (18, 110)) if cell_px is None else cell_px
-    stretch = np.array([1.0, rng.uniform(0.5, 1.6)]) * cell
-    ys, xs = np.mgrid[-1 : height_px / stretch[1] + 2, -1 : width_px / stretch[0] + 2]
-    seeds = np.stack([xs.ravel(), ys.ravel()], axis=1)
-    seeds = (seeds + rng.uniform(-0.45, 0.45, seeds.shape)) * stretch
-    cells = Voronoi(seeds)
-    centre = np.array([rng.uniform(0, width_px), rng.uniform(0, height_px)])
-    reach = rng.uniform(0.3, 1.1) * np.array([width_px, height_px])
-    keep = rng.uniform(0.6, 1.0)
-    roughness, finest_px = rng.uniform(0.05, 0.18), _log_uniform(rng, (2.5, 7))
-    lines = []
-    for a, b in cells.ridge_vertices:
-        if a < 0 or b < 0 or rng.random() > keep:
-            continue
-        ends = cells.vertices[[a, b]]
-        if np.hypot(*((ends.mean(axis=0) - centre) / reach)) < 1:
-            lines.append(_displaced(rng, ends, roughness, finest_px))
-    return lines
+    motion_px: float = 0.0
+    motion_deg: float = 0.0
 
 
 def rasterise_polyline(
@@ -263,7 +182,8 @@ def _darken(
 ) -> None:
     """Let a crack's coverage take light from `image` (H, W, 3), in place."""
     shape = (coverage.shape[0], coverage.shape[1])
-    soft = cv2.GaussianBlur(coverage, (0, 0), _log_uniform(rng, style.blur_px))
+    moved = motion_blurred(coverage, style.motion_px, style.motion_deg)
+    soft = np.asarray(cv2.GaussianBlur(moved, (0, 0), log_uniform(rng, style.blur_px)), np.float32)
     if mean_px > 4 and rng.random() < 0.5:  # sloping walls: darkest in the middle
         soft = 0.5 * soft + 0.5 * cv2.GaussianBlur(coverage, (0, 0), mean_px / 4)
     local = np.float32(rng.uniform(0.05, 0.5)) * smooth_noise(
@@ -318,31 +238,127 @@ def draw_cracks(
         The picture with cracks, and the mask (H, W) of all of them; the mask may be empty when a crack
         happens to miss the picture.
     """
+    picture, mask, _ = draw_varied_cracks(rng, image, style)
+    return picture, mask
+
+
+def draw_varied_cracks(
+    rng: np.random.Generator,
+    image: RgbImage,
+    style: CrackStyle | None = None,
+    parts: frozenset[str] = NO_PARTS,
+) -> tuple[RgbImage, Mask, Mask]:
+    """Draw random cracks, plain or with parts of `CRACK_PARTS`.
+
+    Args:
+        rng: source of randomness.
+        image: uint8 (H, W, 3); not changed.
+        style: ranges of width and contrast; the defaults when None.
+        parts: "profile": walls; "ravel": ravelled edges and spalls; "debris": dust in stretches;
+            "contrast_runs": faint and narrow stretches; "network_mix": pairs, blocks and alligator nets.
+            Other names are passed over.
+
+    Returns:
+        The picture with cracks; the mask (H, W) of all of them, may be empty; and bool (H, W) where a crack
+        goes on but is too faint to see, or its edge is neither crack nor sound.
+    """
     style = style or CrackStyle()
     shape = (image.shape[0], image.shape[1])
     canvas = image.astype(np.float32)
-    mask = np.zeros(shape, bool)
+    mask, doubt = np.zeros(shape, bool), np.zeros(shape, bool)
     network = rng.random() < style.network_share
     groups = 1 if network else int(rng.integers(1, style.max_cracks + 1))
     for _ in range(groups):
-        width = _log_uniform(rng, style.width_px)
+        width = log_uniform(rng, style.width_px)
         least = _least_contrast(canvas, width)
         if least > style.contrast[1]:  # what cannot be seen teaches nothing
             continue
-        contrast = max(_log_uniform(rng, style.contrast), least)
-        cell = _log_uniform(rng, (max(18.0, 5 * width), max(110.0, 12 * width)))
-        lines = crack_network(rng, *shape, cell_px=cell) if network else crack_polylines(rng, *shape)
-        coverage, extent = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-        for number, points in enumerate(lines):
-            share = rng.uniform(0.5, 1.2) if network else (1.0 if number == 0 else rng.uniform(0.3, 0.9))
-            widths = _widths(rng, len(points), max(0.7, width * share), not network and rng.random() < 0.6)
-            np.maximum(coverage, rasterise_polyline(points, widths, *shape), out=coverage)
-            np.maximum(extent, rasterise_polyline(points, np.maximum(widths, 1.4), *shape), out=extent)
+        contrast = max(log_uniform(rng, style.contrast), least)
+        lines = _courses(rng, shape, width, network, parts)
+        runs = along_runs(rng, *shape, width) if "contrast_runs" in parts else None
+        coverage, extent = _laid(rng, lines, width, network, shape, runs)
         if width > 2.5:
             coverage, extent = _frayed(rng, coverage, extent, width)
-        mask |= extent >= 0.5
-        if rng.random() < 0.3:  # stones and debris bridge the crack; its course is still cracked
-            bridge = smooth_noise(rng, *shape, max(2.5, rng.uniform(0.5, 1.5) * width))
-            coverage *= np.clip(1.6 - bridge * np.float32(rng.uniform(0.3, 1)), 0, 1)
-        _darken(rng, canvas, coverage, width, contrast, style)
-    return np.clip(canvas, 0, 255).astype(np.uint8), mask
+        seen, unsure = _draw_one(
+            rng, canvas, (coverage, extent), (width, contrast, least), style, parts, runs
+        )
+        mask |= seen
+        doubt |= unsure
+    return np.clip(canvas, 0, 255).astype(np.uint8), mask & ~doubt, doubt
+
+
+def _courses(
+    rng: np.random.Generator, shape: tuple[int, int], width: float, network: bool, parts: frozenset[str]
+) -> list[Points]:
+    """Polylines of one net or of one crack with its branches."""
+    cell = log_uniform(rng, (max(18.0, 5 * width), max(110.0, 12 * width)))
+    if network and "network_mix" in parts:
+        return mixed_network(rng, *shape, width)
+    return crack_network(rng, *shape, cell_px=cell) if network else crack_polylines(rng, *shape)
+
+
+def _laid(
+    rng: np.random.Generator,
+    lines: list[Points],
+    width: float,
+    network: bool,
+    shape: tuple[int, int],
+    runs: FloatImage | None,
+) -> tuple[FloatImage, FloatImage]:
+    """Coverage (H, W) of the lines with widths that vary, and their true extent."""
+    coverage, extent = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for number, points in enumerate(lines):
+        share = rng.uniform(0.5, 1.2) if network else (1.0 if number == 0 else rng.uniform(0.3, 0.9))
+        widths = _widths(rng, len(points), max(0.7, width * share), not network and rng.random() < 0.6)
+        if runs is not None:  # narrow where it is faint
+            x, y = np.round(points.T).astype(int)
+            at = runs[y.clip(0, shape[0] - 1), x.clip(0, shape[1] - 1)]
+            widths = np.clip(widths * np.exp(0.3 * at.clip(-2, 2)), 0.5, 1.8 * width)
+        np.maximum(coverage, rasterise_polyline(points, widths, *shape), out=coverage)
+        np.maximum(extent, rasterise_polyline(points, np.maximum(widths, 1.4), *shape), out=extent)
+    return coverage, extent
+
+
+def _draw_one(
+    rng: np.random.Generator,
+    canvas: FloatImage,
+    laid: tuple[FloatImage, FloatImage],
+    size: tuple[float, float, float],
+    style: CrackStyle,
+    parts: frozenset[str],
+    runs: FloatImage | None,
+) -> tuple[Mask, Mask]:
+    """Draw one crack or net from its coverage and extent, and (width, contrast, least contrast); in place.
+
+    Returns:
+        Its mask, and where it is in doubt; both (H, W).
+    """
+    (coverage, extent), (width, contrast, least) = laid, size
+    shape = (coverage.shape[0], coverage.shape[1])
+    doubt = np.zeros(shape, bool)
+    if "ravel" in parts:
+        coverage, extent = ravelled(rng, coverage, extent, width)
+        if rng.random() < 0.35:
+            dark, doubt = spalls(rng, canvas, extent, width)
+            coverage, extent = np.maximum(coverage, dark), np.maximum(extent, dark)
+    opened = np.asarray(extent >= 0.5)
+    doubt &= ~opened
+    if rng.random() < 0.3:  # stones and debris bridge the crack; its course is still cracked
+        bridge = smooth_noise(rng, *shape, max(2.5, rng.uniform(0.5, 1.5) * width))
+        coverage = coverage * np.clip(1.6 - bridge * np.float32(rng.uniform(0.3, 1)), 0, 1)
+    dusty = "debris" in parts and rng.random() < 0.5
+    whole = coverage
+    if "profile" in parts:
+        coverage, lit = wall_profile(rng, coverage, width)
+        canvas *= 1 + lit[..., None]
+    if runs is not None:
+        strength = run_strength(rng, runs)
+        coverage = coverage * strength
+        # beyond the contrast that can be told from the stones the course is a guess
+        doubt |= opened & (strength * contrast < 0.8 * least)
+    _darken(rng, canvas, np.asarray(coverage, np.float32), width, contrast, style)
+    if dusty:
+        fill = debris_cover(rng, *shape, width)
+        seen = np.asarray(cv2.GaussianBlur(whole, (0, 0), style.blur_px[0]), np.float32)
+        draw_debris(rng, canvas, seen, fill)
+    return opened, doubt
