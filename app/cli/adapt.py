@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,6 +53,7 @@ def adapt(
 ) -> None:
     from app import actions, checkpoint_actions
     from app.cli import work
+    from engine.errors import SettingsError
 
     actor = work.ready()
     folder = Path(photos)
@@ -59,9 +61,9 @@ def adapt(
         found = _adapt_folder(actor, folder, name, base, model, minutes, seed, regions, resume)
     else:
         survey_id = actions.survey_id_of(actor, photos)
+        if regions is not None:
+            raise SettingsError("--regions goes with a folder of photos.", "Leave it out for a survey.")
         if survey_id is None:
-            from engine.errors import SettingsError
-
             raise SettingsError(
                 f"{photos!r} is neither a folder nor a survey.",
                 "See: pavescope survey list, or name a folder.",
@@ -206,7 +208,7 @@ def _photos(folder: Path, regions: Path | None) -> Iterator["SurveyPhoto"]:
             return load_image(file.read(), file.name)
 
         found += 1
-        yield SurveyPhoto(file.name, read, None if region is None else lambda path=region: read_region(path))
+        yield SurveyPhoto(file.name, read, None if region is None else partial(read_region, region))
     if not found:
         raise SettingsError(f"There are no photos in {folder}.", "Name a folder of photos.")
 
@@ -215,16 +217,18 @@ def _show(found: dict[str, Any]) -> None:
     gate = found.get("gate") or {}
     if gate:
         say_table(
-            ["The gate looked at", "Found", "Base", "Limit", "Passed"],
+            ["The gate looked at", "Passed", "Found", "Limit", "Base"],
             [
                 [
-                    check["name"],
-                    check["value"],
-                    check["base"],
-                    check["limit"],
-                    "yes" if check["passed"] else "no",
+                    check["words"] or check["name"],
+                    "yes" if check["passed"] else "NO",
+                    *(
+                        "" if check[key] is None else f"{check[key]:.3f}"
+                        for key in ("value", "limit", "base")
+                    ),
                 ]
                 for check in gate["checks"]
+                if not check["name"].startswith("drawn cracks, ")  # the table by width has them
             ],
         )
     for reason in found.get("reasons") or []:
