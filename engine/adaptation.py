@@ -29,6 +29,7 @@ from engine.adaptation_photos import (
 )
 from engine.adaptation_samples import AdaptationPatches, believe, drawing_grounds
 from engine.anchored import Anchored
+from engine.camera_match import estimate_camera, recipe_for
 from engine.cards import CheckpointCard, file_sha256, resolve_checkpoint
 from engine.checkpoints import load_checkpoint
 from engine.complexity import count_gflops
@@ -43,7 +44,7 @@ from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, s
 from engine.survey_look import SurveyLook, drift_report, look_at, refusals
 from engine.train import keep_freed_memory, train
 from engine.train_settings import TrainSettings
-from engine.training_data import PatchRecipe
+from engine.training_data import ADAPT_PARTS, PatchRecipe
 
 NOMINAL_GFLOPS = 350.0
 """Operations a second, in 10^9, of training on two CPU cores: turns minutes into steps, so that the same
@@ -76,6 +77,7 @@ class AdaptationSettings:
             the network's own answers.
         answered_share: share of believed answers among the later stages' patches.
         procedural_share: share of drawn patches on procedural pavement.
+        parts: what is drawn beyond plain cracks and distractors, see `engine.training_data.ALL_PARTS`.
         anchored: False trains by the loss of seed 000 alone, which collapses; for the record.
     """
 
@@ -89,6 +91,7 @@ class AdaptationSettings:
     stages: tuple[float, ...] = (0.4, 0.3, 0.3)
     answered_share: float = 0.5
     procedural_share: float = 0.15
+    parts: frozenset[str] = ADAPT_PARTS
     anchored: bool = True
 
 
@@ -278,7 +281,11 @@ def _train_all(
 ) -> list[dict[str, Any]]:
     """All training stages; the lines of the report."""
     recipe = PatchRecipe(
-        patch_px=settings.patch_px, procedural_share=settings.procedural_share, photo_scale=(0.75, 1.33)
+        patch_px=settings.patch_px, procedural_share=settings.procedural_share, photo_scale=(0.75, 1.33),
+        parts=settings.parts,
+    )  # fmt: skip
+    recipe = recipe_for(
+        estimate_camera([photo.image for photo in spread_sample(photos, SAMPLE_IMAGES)]), recipe
     )
     steps, lines = plan_steps(model, settings), []
     grounds = drawing_grounds(photos, on_photo=lambda done, total: clock.at(done / total))
