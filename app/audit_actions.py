@@ -18,7 +18,8 @@ from app import audit_data
 from app.actions import Actor, record_event, require
 from app.audit_record import make_record
 from db import queries
-from db.models import AnalysisResult, AuditSample, AuditTile, Survey, SurveyImage, User, utc_now
+from db.base import utc_now
+from db.models import AnalysisResult, AuditSample, AuditTile, Survey, SurveyImage, User
 from db.session import reading, transaction
 from db.storage import Storage, get_storage
 from engine import audit

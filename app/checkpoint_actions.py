@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.actions import Actor, record_event, request_job, require
 from db import checkpoint_queries, queries, registry
-from db.models import Checkpoint, Job, Promotion, Survey, utc_now
+from db.base import utc_now
+from db.models import Checkpoint, Job, Promotion, Survey
 from db.session import reading, transaction
 from db.storage import get_storage
 from engine.cards import BASE_NAME, base_checkpoint_path, file_sha256

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
-from db.models import UtcDateTime
+from db.base import UtcDateTime
 from db.settings import get_settings
 
 # A writer waits this long for another; a survey's batch takes milliseconds.

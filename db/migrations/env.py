@@ -4,13 +4,14 @@ from typing import Any
 
 from alembic import context
 
-from db.models import Base, UtcDateTime
+import db.models  # noqa: F401 - its tables join the metadata
+from db.base import Base, UtcDateTime
 from db.session import get_engine
 
 
 def render_item(kind: str, item: Any, autogen_context: Any) -> str | bool:
     if kind == "type" and isinstance(item, UtcDateTime):
-        return "db.models.UtcDateTime()"
+        return "db.base.UtcDateTime()"
     return False
 
 

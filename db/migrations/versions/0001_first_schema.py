@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-import db.models
+import db.base
 
 
 revision: str = '0001'
@@ -23,7 +23,7 @@ def upgrade() -> None:
     op.create_table('agency',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_agency')),
     sa.UniqueConstraint('name', name=op.f('uq_agency_name'))
     )
@@ -35,7 +35,7 @@ def upgrade() -> None:
     sa.Column('origin', sa.String(length=100), nullable=False),
     sa.Column('parent_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('card', sa.JSON(), nullable=False),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['parent_id'], ['checkpoint.id'], name=op.f('fk_checkpoint_parent_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_checkpoint')),
     sa.UniqueConstraint('content_hash', name=op.f('uq_checkpoint_content_hash')),
@@ -46,13 +46,13 @@ def upgrade() -> None:
     sa.Column('email', sa.String(length=320), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
     sa.Column('password_hash', sa.String(length=200), nullable=True),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_user')),
     sa.UniqueConstraint('email', name=op.f('uq_user_email'))
     )
     op.create_table('audit_event',
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
-    sa.Column('at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('at', db.base.UtcDateTime(), nullable=False),
     sa.Column('agency_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('action', sa.String(length=100), nullable=False),
@@ -69,7 +69,7 @@ def upgrade() -> None:
     sa.Column('id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('agency_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['agency_id'], ['agency.id'], name=op.f('fk_network_agency_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_network')),
     sa.UniqueConstraint('agency_id', 'name', name=op.f('uq_network_agency_id_name'))
@@ -119,7 +119,7 @@ def upgrade() -> None:
     sa.Column('clock_offset_s', sa.Double(), nullable=False),
     sa.Column('shown_checkpoint_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('shown_settings_hash', sa.String(length=64), nullable=True),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['agency_id'], ['agency.id'], name=op.f('fk_survey_agency_id')),
     sa.ForeignKeyConstraint(['network_id'], ['network.id'], name=op.f('fk_survey_network_id')),
     sa.ForeignKeyConstraint(['shown_checkpoint_id'], ['checkpoint.id'], name=op.f('fk_survey_shown_checkpoint_id')),
@@ -137,8 +137,8 @@ def upgrade() -> None:
     sa.Column('attempt', sa.Integer(), nullable=False),
     sa.Column('failures', sa.Integer(), nullable=False),
     sa.Column('max_attempts', sa.Integer(), nullable=False),
-    sa.Column('lease_until', db.models.UtcDateTime(), nullable=True),
-    sa.Column('sent_at', db.models.UtcDateTime(), nullable=True),
+    sa.Column('lease_until', db.base.UtcDateTime(), nullable=True),
+    sa.Column('sent_at', db.base.UtcDateTime(), nullable=True),
     sa.Column('progress_done', sa.Integer(), nullable=False),
     sa.Column('progress_total', sa.Integer(), nullable=False),
     sa.Column('progress_message', sa.Text(), nullable=False),
@@ -146,9 +146,9 @@ def upgrade() -> None:
     sa.Column('error', sa.Text(), nullable=True),
     sa.Column('traceback', sa.Text(), nullable=True),
     sa.Column('requested_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
-    sa.Column('started_at', db.models.UtcDateTime(), nullable=True),
-    sa.Column('finished_at', db.models.UtcDateTime(), nullable=True),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
+    sa.Column('started_at', db.base.UtcDateTime(), nullable=True),
+    sa.Column('finished_at', db.base.UtcDateTime(), nullable=True),
     sa.CheckConstraint("kind IN ('import_survey', 'analyse_survey', 'make_sample')", name=op.f('ck_job_kind')),
     sa.CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name=op.f('ck_job_state')),
     sa.ForeignKeyConstraint(['agency_id'], ['agency.id'], name=op.f('fk_job_agency_id')),
@@ -184,7 +184,7 @@ def upgrade() -> None:
     sa.Column('crack_density_per_px', sa.Double(), nullable=False),
     sa.Column('crack_density_m_per_m2', sa.Double(), nullable=True),
     sa.Column('surveyed_area_m2', sa.Double(), nullable=True),
-    sa.Column('updated_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('updated_at', db.base.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['checkpoint_id'], ['checkpoint.id'], name=op.f('fk_section_result_checkpoint_id')),
     sa.ForeignKeyConstraint(['section_id'], ['section.id'], name=op.f('fk_section_result_section_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['survey_id'], ['survey.id'], name=op.f('fk_section_result_survey_id'), ondelete='CASCADE'),
@@ -202,7 +202,7 @@ def upgrade() -> None:
     sa.Column('size_bytes', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('width_px', sa.Integer(), nullable=False),
     sa.Column('height_px', sa.Integer(), nullable=False),
-    sa.Column('captured_at', db.models.UtcDateTime(), nullable=True),
+    sa.Column('captured_at', db.base.UtcDateTime(), nullable=True),
     sa.Column('latitude', sa.Double(), nullable=True),
     sa.Column('longitude', sa.Double(), nullable=True),
     sa.Column('heading_deg', sa.Double(), nullable=True),
@@ -248,7 +248,7 @@ def upgrade() -> None:
     sa.Column('crack_length_m', sa.Double(), nullable=True),
     sa.Column('crack_density_m_per_m2', sa.Double(), nullable=True),
     sa.Column('error', sa.Text(), nullable=True),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['checkpoint_id'], ['checkpoint.id'], name=op.f('fk_analysis_result_checkpoint_id')),
     sa.ForeignKeyConstraint(['image_id'], ['survey_image.id'], name=op.f('fk_analysis_result_image_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['job_id'], ['job.id'], name=op.f('fk_analysis_result_job_id'), ondelete='SET NULL'),

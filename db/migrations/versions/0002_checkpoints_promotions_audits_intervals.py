@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from alembic import op
 
-import db.models
+import db.base
 from db.migrations.checks import replace_check
 
 
@@ -41,8 +41,8 @@ def upgrade() -> None:
     sa.Column('agency_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('checkpoint_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('user_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('at', db.models.UtcDateTime(), nullable=False),
-    sa.Column('rolled_back_at', db.models.UtcDateTime(), nullable=True),
+    sa.Column('at', db.base.UtcDateTime(), nullable=False),
+    sa.Column('rolled_back_at', db.base.UtcDateTime(), nullable=True),
     sa.ForeignKeyConstraint(['agency_id'], ['agency.id'], name=op.f('fk_promotion_agency_id')),
     sa.ForeignKeyConstraint(['checkpoint_id'], ['checkpoint.id'], name=op.f('fk_promotion_checkpoint_id')),
     sa.ForeignKeyConstraint(['user_id'], ['user.id'], name=op.f('fk_promotion_user_id')),
@@ -60,10 +60,10 @@ def upgrade() -> None:
     sa.Column('tile_px', sa.Integer(), nullable=False),
     sa.Column('may_train', sa.Boolean(), nullable=False),
     sa.Column('created_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.Column('signed_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('signed_name', sa.String(length=200), nullable=True),
-    sa.Column('signed_at', db.models.UtcDateTime(), nullable=True),
+    sa.Column('signed_at', db.base.UtcDateTime(), nullable=True),
     sa.Column('record', sa.JSON(), nullable=True),
     sa.Column('record_hash', sa.String(length=64), nullable=True),
     sa.ForeignKeyConstraint(['checkpoint_id'], ['checkpoint.id'], name=op.f('fk_audit_sample_checkpoint_id')),
@@ -81,7 +81,7 @@ def upgrade() -> None:
     sa.Column('first_checkpoint_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('second_checkpoint_id', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.Column('pictures', sa.JSON(), nullable=False),
-    sa.Column('created_at', db.models.UtcDateTime(), nullable=False),
+    sa.Column('created_at', db.base.UtcDateTime(), nullable=False),
     sa.ForeignKeyConstraint(['first_checkpoint_id'], ['checkpoint.id'], name=op.f('fk_comparison_first_checkpoint_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['second_checkpoint_id'], ['checkpoint.id'], name=op.f('fk_comparison_second_checkpoint_id'), ondelete='CASCADE'),
     sa.ForeignKeyConstraint(['survey_id'], ['survey.id'], name=op.f('fk_comparison_survey_id'), ondelete='CASCADE'),
@@ -106,7 +106,7 @@ def upgrade() -> None:
     sa.Column('accepted', sa.Boolean(), nullable=True),
     sa.Column('missed', sa.Boolean(), nullable=True),
     sa.Column('answered_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
-    sa.Column('answered_at', db.models.UtcDateTime(), nullable=True),
+    sa.Column('answered_at', db.base.UtcDateTime(), nullable=True),
     sa.CheckConstraint("answer IN ('crack', 'none', 'unsure')", name=op.f('ck_audit_tile_answer')),
     sa.ForeignKeyConstraint(['answered_by'], ['user.id'], name=op.f('fk_audit_tile_answered_by')),
     sa.ForeignKeyConstraint(['image_id'], ['survey_image.id'], name=op.f('fk_audit_tile_image_id'), ondelete='CASCADE'),

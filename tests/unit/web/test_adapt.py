@@ -9,7 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import actions, adapt_data, checkpoint_actions
 from app.identity import current_actor
-from db.models import AnalysisResult, AuditEvent, Checkpoint, Comparison, Job, Survey, utc_now
+from db.base import utc_now
+from db.models import AnalysisResult, AuditEvent, Checkpoint, Comparison, Job, Survey
 from db.session import reading, transaction
 from db.settings import get_settings
 from engine.errors import SettingsError
