@@ -33,7 +33,7 @@ def compare_checkpoints(rows: list[dict[str, Any]]) -> None:
     if first == second:
         st.caption("Choose two different checkpoints.")
         return
-    label = "Compare again" if found else "Compare on 12 photos"
+    label = "Compare again" if found else "Compare"
     if not active and st.button(label, type="secondary" if found else "primary", icon=":material/compare:"):
         try:
             checkpoint_actions.request_comparison(current_actor(), survey_id, first, second)
