@@ -9,6 +9,7 @@ import shapely
 from sqlalchemy import Double, Row, Select, case, cast, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
+from db.base import utc_now
 from db.checkpoint_queries import comparison_hashes
 from db.models import (
     AnalysisResult,
@@ -21,7 +22,6 @@ from db.models import (
     SectionResult,
     Survey,
     SurveyImage,
-    utc_now,
 )
 from engine.errors import SettingsError
 from engine.sampling_error import PhotoSums, section_interval

@@ -6,11 +6,10 @@ what it is sure of and train on that beside drawn cracks, twice; choose the thre
 
 import copy
 import hashlib
-import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,12 +27,25 @@ from engine.adaptation_photos import (
     read_photos,
 )
 from engine.adaptation_samples import AdaptationPatches, believe, drawing_grounds
+from engine.adaptation_state import (
+    DRAW,
+    JUDGE,
+    LABEL,
+    LEARN,
+    LOOK,
+    THRESHOLD,
+    TRAINING_SHARE,
+    Clock,
+    OnProgress,
+    StateFolder,
+    stage_shares,
+)
 from engine.anchored import Anchored
 from engine.camera_match import estimate_camera, recipe_for
 from engine.cards import CheckpointCard, file_sha256, resolve_checkpoint
 from engine.checkpoints import load_checkpoint
 from engine.complexity import count_gflops
-from engine.errors import DivergedError, EngineError, InvalidImageError
+from engine.errors import DivergedError, InvalidImageError
 from engine.gate import judge
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.label_free_threshold import choose_threshold
@@ -50,15 +62,7 @@ NOMINAL_GFLOPS = 350.0
 """Operations a second, in 10^9, of training on two CPU cores: turns minutes into steps, so that the same
 settings take the same steps."""
 NOMINAL_CORES = 2
-TRAINING_SHARE = 0.7
-"""Of the minutes; the rest is for looking, labelling and judging."""
 SAVE_EVERY_S = 45.0
-LOOK, DRAW = "Looking at the photos", "Learning from cracks drawn on the survey's own pavement"
-LABEL, LEARN = (
-    "Noting what the network is sure of, round {}",
-    "Learning from that and from drawn cracks, round {}",
-)
-THRESHOLD, JUDGE = "Choosing the threshold", "Judging the result"
 
 
 @dataclass(frozen=True)
@@ -96,26 +100,6 @@ class AdaptationSettings:
 
 
 @dataclass(frozen=True)
-class Progress:
-    """How far an adaptation is.
-
-    Attributes:
-        stage: what it does, in words.
-        share: of all work done, in [0, 1].
-        seconds_left: at the pace so far; None while unknown.
-        loss: of the last step, where it trains.
-    """
-
-    stage: str
-    share: float
-    seconds_left: float | None
-    loss: float | None = None
-
-
-OnProgress = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
 class Adaptation:
     """What came of it.
 
@@ -138,74 +122,14 @@ def plan_steps(model: CrackModel, settings: AdaptationSettings) -> list[int]:
     return [max(1, round(total * share)) for share in settings.stages]
 
 
-def _shares(settings: AdaptationSettings) -> dict[str, float]:
-    """About how much of the time each stage takes."""
-    shares = {LOOK: 0.06, THRESHOLD: 0.02, JUDGE: 0.1}
-    for number, share in enumerate(settings.stages):
-        if number:
-            shares[LABEL.format(number)] = 0.06
-        shares[DRAW if number == 0 else LEARN.format(number)] = TRAINING_SHARE * share
-    whole = sum(shares.values())
-    return {name: share / whole for name, share in shares.items()}
-
-
-class _Clock:
-    """Says how far the work is; every stage has its share of it."""
-
-    def __init__(self, shares: dict[str, float], on_progress: OnProgress | None) -> None:
-        self.shares, self.tell = shares, on_progress or (lambda _progress: None)
-        self.started = time.monotonic()
-        self.stage, self.before, self.first = "", 0.0, None
-        self.spent: dict[str, float] = {}
-
-    def begin(self, stage: str) -> None:
-        if self.stage:
-            self.before += self.shares[self.stage]
-        self.stage, self.stage_started = stage, time.monotonic()
-        self.at(0.0)
-
-    def at(self, done: float, loss: float | None = None) -> None:
-        """`done` is the share of this stage."""
-        now = time.monotonic()
-        share = min(1.0, self.before + done * self.shares[self.stage])
-        if self.first is None:
-            self.first = share
-        gained = share - self.first
-        left = (now - self.started) * (1 - share) / gained if gained > 0.01 else None
-        self.spent[self.stage] = (now - self.stage_started) / 60
-        self.tell(Progress(self.stage, share, left, loss))
-
-
-class _Work:
-    """Files of a run that was stopped and goes on."""
-
-    def __init__(self, folder: Path, identity: str) -> None:
-        self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        if self.read("identity") not in (None, identity):
-            raise EngineError(
-                f"{folder} holds another adaptation.", "Give the same photos and settings, or another folder."
-            )
-        self.write("identity", identity)
-
-    def read(self, name: str) -> Any:
-        file = self.folder / f"{name}.json"
-        return json.loads(file.read_text()) if file.is_file() else None
-
-    def write(self, name: str, value: Any) -> None:
-        temporary = self.folder / f"{name}.tmp"
-        temporary.write_text(json.dumps(value))
-        temporary.replace(self.folder / f"{name}.json")
-
-
 def _train_stage(
     number: int,
     model: CrackModel,
     samples: AdaptationPatches,
     steps: int,
     settings: AdaptationSettings,
-    work: _Work,
-    clock: _Clock,
+    work: StateFolder,
+    clock: Clock,
 ) -> dict[str, Any]:
     """Train one stage, or take its weights where it is done already; its line in the report."""
     done = work.folder / f"stage-{number}.safetensors"
@@ -250,7 +174,7 @@ def _identity(photos: Sequence[SurveyPhoto], base: str | Path, settings: Adaptat
 
 
 def _working_scale(
-    base: CrackModel, photos: Sequence[SurveyPhoto], how: InferenceSettings, clock: "_Clock"
+    base: CrackModel, photos: Sequence[SurveyPhoto], how: InferenceSettings, clock: Clock
 ) -> float:
     """Chosen by the base's certainty on a sample, within the regions."""
     sample = []
@@ -276,8 +200,8 @@ def _train_all(
     photos: Sequence[PreparedPhoto],
     settings: AdaptationSettings,
     how: InferenceSettings,
-    work: "_Work",
-    clock: "_Clock",
+    work: StateFolder,
+    clock: Clock,
 ) -> list[dict[str, Any]]:
     """All training stages; the lines of the report."""
     recipe = PatchRecipe(
@@ -288,7 +212,7 @@ def _train_all(
         estimate_camera([photo.image for photo in spread_sample(photos, SAMPLE_IMAGES)]), recipe
     )
     steps, lines = plan_steps(model, settings), []
-    grounds = drawing_grounds(photos, on_photo=lambda done, total: clock.at(done / total))
+    grounds = drawing_grounds(photos, on_photo=lambda done, total: clock.at(0.5 + 0.5 * done / total))
     answers: list[Probability] = []
     for number, count in enumerate(steps):
         if number:
@@ -336,61 +260,96 @@ def adapt(
     """
     started = time.monotonic()
     settings = settings or AdaptationSettings()
-    how = InferenceSettings(working_scale=1.0, device=settings.device)
     base_model, base_card = load_checkpoint(base)
     chosen = spread_sample(photos, MOST_PHOTOS)
-    work = _Work(folder, _identity(chosen, base, settings))
-    clock = _Clock(_shares(settings), on_progress)
+    work = StateFolder(folder, _identity(chosen, base, settings))
+    clock = Clock(stage_shares(settings.stages), on_progress)
+    how = InferenceSettings(working_scale=1.0, device=settings.device)
     keep_freed_memory()
+    ready, report = _look(chosen, base_model, base_card, settings, work, clock)
+    model: CrackModel | None = None
+    card: CheckpointCard | None = None
+    if not report["reasons"]:
+        learn, held = hold_back(len(ready), settings.seed)
+        model = _start(base_model, base_card, settings)
+        try:
+            report["stages"] = _train_all(model, [ready[n] for n in learn], settings, how, work, clock)
+        except DivergedError as error:
+            model, report["reasons"] = None, [str(error)]
+    if model is not None:
+        report["steps"] = sum(line["steps"] for line in report["stages"])
+        report |= _judged(model, base_model, base_card, [ready[n] for n in held], settings, how, clock)
+        card = _card(name, model, base_card, settings, report)
+    report["minutes"] = round((time.monotonic() - started) / 60, 2)
+    report["curve"] = [row for n in range(len(settings.stages)) for row in work.read(f"curve-{n}") or []]
+    return Adaptation(model, card, report)
+
+
+def _look(
+    photos: Sequence[SurveyPhoto],
+    base: CrackModel,
+    card: CheckpointCard,
+    settings: AdaptationSettings,
+    work: StateFolder,
+    clock: Clock,
+) -> tuple[list[PreparedPhoto], dict[str, Any]]:
+    """The photos at the working scale, and the report as far as it goes."""
     clock.begin(LOOK)
     scale = work.read("working_scale")
     if scale is None:
-        scale = base_card.working_scale or _working_scale(base_model, chosen, how, clock)
+        scale = _working_scale(base, photos, InferenceSettings(device=settings.device), clock)
         work.write("working_scale", scale)
-    ready = read_photos(chosen, scale, settings.seed, lambda done, total: clock.at(done / total))
+    ready = read_photos(photos, scale, settings.seed, lambda done, total: clock.at(0.5 * done / total))
     look = look_at([photo.image for photo in ready], [photo.region for photo in ready])
-    known = base_card.scores.get("look")
+    known = card.scores.get("look")
     drift = drift_report(SurveyLook.from_dict(known) if known else None, look)
-    report: dict[str, Any] = {
+    report = {
         "accepted": False, "reasons": refusals(look), "working_scale": scale, "images": len(ready),
         "look": look.as_dict(), "drift": drift.as_dict(), "stages": [], "steps": 0, "threshold": None,
         "gate": None, "seed": settings.seed,
     }  # fmt: skip
+    return ready, report
 
-    def ended(model: CrackModel | None = None, card: CheckpointCard | None = None) -> Adaptation:
-        report["minutes"] = round((time.monotonic() - started) / 60, 2)
-        report["curve"] = [row for n in range(len(settings.stages)) for row in work.read(f"curve-{n}") or []]
-        return Adaptation(model, card, report)
 
-    if report["reasons"]:
-        return ended()
-    learn, held = hold_back(len(ready), settings.seed)
-    model = _start(base_model, base_card, settings)
-    settings = replace(settings, model=settings.model or base_card.model)
-    try:
-        report["stages"] = _train_all(model, [ready[n] for n in learn], settings, how, work, clock)
-    except DivergedError as error:
-        report["reasons"] = [str(error)]
-        return ended()
-    report["steps"] = sum(line["steps"] for line in report["stages"])
+def _judged(
+    model: CrackModel,
+    base: CrackModel,
+    base_card: CheckpointCard,
+    held: Sequence[PreparedPhoto],
+    settings: AdaptationSettings,
+    how: InferenceSettings,
+    clock: Clock,
+) -> dict[str, Any]:
+    """The threshold and the gate's verdict, on photos that nothing was learned from."""
     clock.begin(THRESHOLD)
-    kept = [ready[n] for n in held]
-    maps = [predict_probability_map(model, p.image, how, lambda _d, _t: clock.at(0.0)) for p in kept]
-    inside = [m if p.region is None else m[p.region] for m, p in zip(maps, kept, strict=True)]
-    report["threshold"] = threshold = choose_threshold(inside)
+    maps = [predict_probability_map(model, p.image, how, lambda _d, _t: clock.at(0.0)) for p in held]
+    inside = [m if p.region is None else m[p.region] for m, p in zip(maps, held, strict=True)]
+    threshold = choose_threshold(inside)
     clock.begin(JUDGE)
     verdict = judge(
-        model, base_model, [p.image for p in kept], [p.region for p in kept], threshold=threshold,
+        model, base, [p.image for p in held], [p.region for p in held], threshold=threshold,
         base_threshold=base_card.threshold, working_scale=1.0, seed=settings.seed, device=settings.device,
         on_tile=lambda _done, _total: clock.at(0.5),
     )  # fmt: skip
-    report |= {"accepted": verdict.accepted, "reasons": list(verdict.reasons), "gate": verdict.as_dict()}
-    card = CheckpointCard(
-        name=name, model=settings.model or "", options=dict(model.options), threshold=threshold,
-        working_scale=scale, seed=settings.seed, origin=base_card.name,
+    return {
+        "threshold": threshold, "accepted": verdict.accepted, "reasons": list(verdict.reasons),
+        "gate": verdict.as_dict(),
+    }  # fmt: skip
+
+
+def _card(
+    name: str,
+    model: CrackModel,
+    base: CheckpointCard,
+    settings: AdaptationSettings,
+    report: dict[str, Any],
+) -> CheckpointCard:
+    return CheckpointCard(
+        name=name, model=settings.model or base.model, options=dict(model.options),
+        threshold=report["threshold"], working_scale=report["working_scale"], seed=settings.seed,
+        origin=base.name,
         command=f"pavescope adapt --name {name} --minutes {settings.minutes:g} --seed {settings.seed}",
-        data=f"{len(ready)} unlabelled photos of the survey; cracks drawn on them; no human label.",
-        scores={"look": report["look"], "gate": report["gate"], "drift": report["drift"]},
+        data=f"{report['images']} unlabelled photos of the survey; cracks drawn on them; no human label.",
+        scores={key: report[key] for key in ("look", "gate", "drift")},
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
-    return ended(model.eval(), card)

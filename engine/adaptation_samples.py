@@ -97,7 +97,7 @@ class AdaptationPatches(Samples):
             return self._answered(rng)
         image, truth, counts = training_patch(rng, self.grounds, self.recipe)
         classes = np.where(counts, truth, UNKNOWN).astype(np.uint8)
-        return as_sample(image.astype(np.float32) / 255, classes)
+        return as_sample(image.astype(np.float32) / np.float32(255), classes)
 
     def _answered(self, rng: np.random.Generator) -> Sample:
         side = self.recipe.patch_px

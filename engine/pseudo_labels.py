@@ -34,7 +34,7 @@ def steady_probability(
     for scale in SCALES:
         how = replace(settings, working_scale=scale, flips=True)
         total += predict_probability_map(model, image, how, on_tile)
-    return total / len(SCALES)
+    return np.asarray(total / np.float32(len(SCALES)), np.float32)
 
 
 def label_photos(
@@ -53,15 +53,17 @@ def label_photos(
         folder: is made; holds one file for each photo.
         on_photo: called with photos done and in all; may raise `CancelledError`.
     """
+
+    def beat(number: int) -> Callable[[int, int], None] | None:
+        return None if on_photo is None else lambda _done, _total: on_photo(number, len(photos))
+
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for number, photo in enumerate(photos):
         file = folder / f"{number:05d}.png"
         kept = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
         if kept is None:
-            probability = steady_probability(
-                model, photo.image, settings, lambda _d, _t, n=number: on_photo and on_photo(n, len(photos))
-            )
+            probability = steady_probability(model, photo.image, settings, beat(number))
             kept = np.round(probability * 65535).astype(np.uint16)
             temporary = file.with_suffix(".tmp.png")
             cv2.imwrite(str(temporary), kept)

@@ -27,7 +27,8 @@ from jobs import queue
 from jobs.running import RunningJob
 
 if TYPE_CHECKING:  # torch is loaded by the worker that computes
-    from engine.adaptation import Adaptation, AdaptationSettings, Progress
+    from engine.adaptation import Adaptation, AdaptationSettings
+    from engine.adaptation_state import Progress
     from engine.adaptation_photos import SurveyPhoto
     from engine.pavement import RgbImage
 

@@ -29,7 +29,7 @@ from engine.synthesis import CrackStyle, draw_cracks
 from engine.training_data import PatchRecipe
 
 TINY = {"filters": (4, 8)}
-SHORT = AdaptationSettings(minutes=0.004, batch=2, patch_px=64, device="cpu")
+SHORT = AdaptationSettings(batch=2, patch_px=64, device="cpu")
 
 
 def photo(number, side=96):
@@ -39,6 +39,11 @@ def photo(number, side=96):
 
 
 PHOTOS = [photo(number) for number in range(12)]
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    monkeypatch.setattr(adaptation, "NOMINAL_GFLOPS", 0.0035)
 
 
 @pytest.fixture
@@ -132,7 +137,7 @@ class TestAdapt:
         assert made.report["images"] == 12
 
     def test_another_network_starts_from_nothing(self, base, tmp_path):
-        settings = AdaptationSettings(**{**vars(SHORT), "model": "crack_segmenter", "minutes": 0.002})
+        settings = AdaptationSettings(**{**vars(SHORT), "model": "crack_segmenter"})
         made = adapt(PHOTOS, base, settings, name="a", folder=tmp_path / "run")
         assert made.card is not None and made.card.model == "crack_segmenter"
 
