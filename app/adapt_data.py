@@ -123,8 +123,8 @@ def look_key(survey_id: int, base: Mapping[str, Any]) -> tuple[int, int, float, 
         base: the registry's line of the checkpoint to start from.
 
     Returns:
-        Number of photos, id of the last one, working scale, and whether that scale was chosen from this
-        survey's photos or fixed by the checkpoint (else it is a guess).
+        Number of photos, id of the last one, working scale, and whether that is the scale of an analysis of
+        the survey, or of the checkpoint (else it is a guess).
     """
     with reading() as session:
         photos, last = session.execute(
@@ -141,7 +141,7 @@ def look_key(survey_id: int, base: Mapping[str, Any]) -> tuple[int, int, float, 
             .limit(1)
         )
     earlier = [found["working_scale"] for found in (with_base, with_any) if found is not None]
-    scales = [base["card"].get("working_scale"), *earlier]
+    scales = [*earlier, base["card"].get("working_scale")]
     known = [float(scale) for scale in scales if scale]
     return photos, last, known[0] if known else 1.0, bool(known)
 
