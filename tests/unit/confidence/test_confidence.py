@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from engine.checkpoints import load_checkpoint
 from engine.confidence import (
     BANDS,
     COVERED,
@@ -21,9 +22,13 @@ from engine.confidence import (
     sample_agreement,
 )
 from engine.errors import CancelledError, EngineError
-from engine.inference import InferenceSettings
+from engine.images import load_image
+from engine.inference import InferenceSettings, predict_probability_map
 from engine.measurement import CrackMeasurement, measure_cracks
 from engine.models.base import CrackModel
+from engine.sample import SAMPLE_SEED, sample_surveys
+from engine.scale import spread_sample
+from tests.benchmarks.interval_coverage import BASE, GSD_MM_PER_PX
 
 PLAIN = InferenceSettings(working_scale=1.0, device="cpu")
 THRESHOLD = 0.5
@@ -176,3 +181,22 @@ def test_the_sample_can_be_cancelled_between_predictions() -> None:
 
     with pytest.raises(CancelledError):
         sample_agreement(DarkIsCrack(), [cracked_photo(0)], PLAIN, THRESHOLD, on_tile=stop)
+
+
+def test_on_drawn_roads_the_density_intervals_hold_the_truth_more_often_than_not() -> None:
+    """The shipped network on photos that it never saw, at half size to be quick; nothing is tuned to them."""
+    model, card = load_checkpoint(BASE)
+    how = InferenceSettings(threshold=card.threshold, working_scale=0.5, device="cpu")
+    photos = spread_sample(sample_surveys(SAMPLE_SEED)[1].photos, 10)
+    images = [load_image(photo.render()) for photo in photos]
+    agreement = sample_agreement(model, images[::3], how, card.threshold)
+    held = 0
+    for photo, image in zip(photos, images, strict=True):
+        probability = predict_probability_map(model, image, how)
+        measured = measure_cracks(probability >= card.threshold, probability, gsd_mm_per_px=GSD_MM_PER_PX)
+        found = measure_interval(probability, measured, card.threshold, agreement)
+        low, high = found.crack_density_m_per_m2_low, found.crack_density_m_per_m2_high
+        assert low is not None and high is not None
+        held += low <= photo.truth.density_m_per_m2 <= high
+    assert any(photo.truth.density_m_per_m2 > 0 for photo in photos)
+    assert held > len(photos) / 2
