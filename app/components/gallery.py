@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.network_map import Measure
-from app.components.text import chainage
+from app.components.text import chainage, interval, number
 
 STATIC = Path(__file__).parent.parent / "static"
 PER_PAGE = 24
@@ -42,7 +42,8 @@ def photo_strip(photos: pd.DataFrame, measure: Measure, key: str) -> int | None:
         {
             "id": int(row["id"]),
             "left": chainage(row["chainage_m"]),
-            "right": measure.shown(row),
+            "right": number(row[measure.column], measure.digits, measure.unit),
+            "interval": f"({interval(*(row[end] for end in measure.ends), measure.digits)})",
         }
         for row in photos.iloc[page * PER_PAGE : (page + 1) * PER_PAGE].to_dict("records")
     ]

@@ -14,7 +14,7 @@ from folium.elements import JSCSSMixin
 from jinja2 import Template
 from streamlit_folium import st_folium
 
-from app.components.text import number, popup_text, with_interval
+from app.components.text import popup_text, with_interval
 from db.settings import get_settings
 
 # viridis from its pale to its dark end: dark is worse, for colour-blind eyes and on grey prints too.
@@ -51,14 +51,14 @@ class Measure:
         """The columns of its interval."""
         return f"{self.column}_low", f"{self.column}_high"
 
-    def mean(self, table: pd.DataFrame, weights: pd.Series) -> str:
-        """Weighted mean over sections with its interval. The ends are averaged like the values: that is too
-        wide, never too narrow, since the sections' errors of sampling do not go together."""
-        if table.empty:
-            return number(None, self.digits)
+    def mean(self, table: pd.DataFrame, weights: pd.Series) -> dict[str, float | None]:
+        """Weighted mean over sections and its interval, under their columns. The ends are averaged like the
+        values: too wide rather than too narrow, since the sections' errors of sampling do not go together."""
         columns = [self.column, *self.ends]
-        value, low, high = (table[columns].mul(weights, axis=0).sum(skipna=False) / weights.sum()).tolist()
-        return with_interval(value, low, high, self.digits, self.unit)
+        if table.empty:
+            return dict.fromkeys(columns)
+        means = table[columns].mul(weights, axis=0).sum(skipna=False) / weights.sum()
+        return {str(column): float(value) for column, value in means.items()}
 
     def shown(self, row: Mapping[Any, Any]) -> str:
         """A row's value with its interval."""

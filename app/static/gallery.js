@@ -2,7 +2,7 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   const strip = parentElement.querySelector(".strip");
   strip.replaceChildren(
-    ...data.photos.map(({ id, left, right }) => {
+    ...data.photos.map(({ id, left, right, interval }) => {
       const link = document.createElement("a");
       link.href = `/photo?photo=${id}`;
       link.onclick = (event) => {
@@ -18,7 +18,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
         part.textContent = text;
         line.appendChild(part);
       }
-      link.append(image, line);
+      const doubt = document.createElement("p");
+      doubt.className = "interval";
+      doubt.textContent = interval;
+      link.append(image, line, doubt);
       return link;
     }),
   );

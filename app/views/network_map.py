@@ -5,6 +5,7 @@ import streamlit as st
 
 from app import data
 from app.components.choose import bounds_of, choose_survey
+from app.components.figures import measure_figure
 from app.components.first_steps import first_steps
 from app.components.job_progress import follow_survey, is_active
 from app.components.messages import empty_state
@@ -20,6 +21,7 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
         "Length with photos",
         number(seen["length_m"].sum() / 1000, 1, "km"),
         border=True,
+        height="stretch",
         help="Whole length of the sections on which at least one photo lies.",
     )
     waiting = totals["photos"] - totals["analysed"] - totals["failed"]
@@ -27,18 +29,16 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
         "Photos",
         f"{totals['photos']:,}",
         border=True,
+        height="stretch",
         help=f"{totals['analysed']:,} analysed, {waiting:,} not yet, {totals['failed']:,} failed",
     )
-    cells.metric(
-        f"Mean {measure.caption.lower()}",
-        measure.mean(seen, weights),
-        border=True,
-        help=f"Weighted by the pavement area that was photographed. {INTERVAL}",
-    )
+    weighted = "Weighted by the pavement area that was photographed."
+    measure_figure(cells, f"Mean {measure.caption.lower()}", measure, measure.mean(seen, weights), weighted)
     cells.metric(
         "Sections with data",
         number(100 * len(seen) / len(table) if len(table) else None, 0, "%"),
         border=True,
+        height="stretch",
         help=f"{len(seen):,} of {len(table):,} sections of the network",
     )
 

@@ -9,18 +9,18 @@ import streamlit as st
 from app import data
 from app.components.charts import chainage_chart
 from app.components.choose import query_id
+from app.components.figures import measure_figure
 from app.components.gallery import photo_strip
 from app.components.messages import empty_state, plain
 from app.components.network_map import (
     AREA_SHARE,
     DENSITY,
-    INTERVAL,
     ONE_PHOTO,
     SECTION_INTERVAL,
     Measure,
     draw_map,
 )
-from app.components.text import MISSING, chainage, interval, number
+from app.components.text import MISSING, chainage, number
 
 
 def missing() -> None:
@@ -32,22 +32,18 @@ def missing() -> None:
 def figures(section: dict[Any, Any], table: pd.DataFrame, photos: int, measure: Measure) -> None:
     """The section in four numbers, with its place among the others of the survey."""
     cells = st.columns(4)
-    cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True)
-    cells[1].metric("Photos", f"{photos:,}", border=True)
-    low, high = (section[end] for end in measure.ends)
-    cells[2].metric(
-        measure.caption,
-        number(section[measure.column], measure.digits, measure.unit),
-        delta=interval(low, high, measure.digits),
-        delta_color="off",
-        delta_arrow="off",
-        border=True,
-        help=f"{INTERVAL} {ONE_PHOTO if section['images'] == 1 else SECTION_INTERVAL}",
-    )
+    cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True, height="stretch")
+    cells[1].metric("Photos", f"{photos:,}", border=True, height="stretch")
+    alone = section["images"] == 1
+    more, remark = (ONE_PHOTO, " · one photo") if alone else (SECTION_INTERVAL, "")
+    measure_figure(cells[2], measure.caption, measure, section, more, remark)
     rank = table[measure.column].rank(ascending=False, method="min")[section["id"]]
     ranked = int(table[measure.column].notna().sum())
     cells[3].metric(
-        "Place, worst first", MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}", border=True
+        "Place, worst first",
+        MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}",
+        border=True,
+        height="stretch",
     )
 
 

@@ -77,7 +77,7 @@ def test_the_map_page_has_its_figures_with_units(filled: Filled) -> None:
     figures = {metric.label: metric.value for metric in page.metric}
     assert figures["Length with photos"] == "0.7 km"
     assert figures["Photos"] == "4"
-    assert figures["Mean crack density"] == "8.95 m/m² (–)"
+    assert figures["Mean crack density"] == "8.95 m/m²"
     assert figures["Sections with data"] == "33 %"
 
 
@@ -146,8 +146,8 @@ def test_intervals_are_shown_wherever_the_density_is(filled: Filled) -> None:
     assert (shown.value, shown.delta) == ("8.95 m/m²", "8.00 to 10.50")
     assert "which share of the section" in shown.help.lower()
     network = open_page("network_map", survey=filled.survey)
-    figures = {metric.label: metric.value for metric in network.metric}
-    assert figures["Mean crack density"] == "8.95 m/m² (8.00 to 10.50)"
+    mean = next(metric for metric in network.metric if metric.label == "Mean crack density")
+    assert (mean.value, mean.delta) == ("8.95 m/m²", "8.00 to 10.50")
     table = network.dataframe[0].value
     assert table.set_index("section_key")["interval"].to_dict() == {
         "S0": "8.00 to 10.50",
@@ -163,7 +163,7 @@ def test_a_section_with_one_photo_says_so(filled: Filled) -> None:
         queries.refresh_sections(session, filled.survey, 1, SETTINGS_HASH)
     section = open_page("section", survey=filled.survey, section=1)
     shown = next(metric for metric in section.metric if metric.label == "Crack density")
-    assert "One photo" in shown.help
+    assert shown.delta == "8.00 to 10.50 · one photo" and "One photo" in shown.help
 
 
 def test_a_photo_without_a_scale_is_told_in_pixels_only(filled: Filled) -> None:
