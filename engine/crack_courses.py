@@ -199,13 +199,12 @@ def alligator(rng: np.random.Generator, height_px: int, width_px: int, *, cell_p
     reach = np.array([rng.uniform(0.5, 1.5), rng.uniform(0.15, 0.6)]) * max(height_px, width_px)
     closed, roughness = rng.uniform(0.7, 1.0), rng.uniform(0.05, 0.18)
     finest_px = log_uniform(rng, (2.5, 6))
-    lines = []
-    for a, b in cells.ridge_vertices:
-        ends = cells.vertices[[a, b]]
-        out = float(np.hypot(*(axes @ (ends.mean(axis=0) - centre) / reach)))
-        if a >= 0 and b >= 0 and rng.random() < closed * np.clip(2 - 2 * out, 0, 1):
-            lines.append(displaced(rng, ends, roughness, finest_px))
-    return lines
+    ridges = np.array(cells.ridge_vertices)
+    ridges = ridges[(ridges >= 0).all(axis=1)]
+    ends = cells.vertices[ridges]
+    out = np.hypot(*((ends.mean(axis=1) - centre) @ axes.T / reach).T)
+    kept = rng.random(len(ends)) < closed * np.clip(2 - 2 * out, 0, 1)
+    return [displaced(rng, pair, roughness, finest_px) for pair in ends[kept]]
 
 
 def mixed_network(rng: np.random.Generator, height_px: int, width_px: int, line_px: float) -> list[Points]:
@@ -217,5 +216,5 @@ def mixed_network(rng: np.random.Generator, height_px: int, width_px: int, line_
     if kind < 0.6:
         cell = log_uniform(rng, (max(0.18 * side, 6 * line_px), max(0.8 * side, 15 * line_px)))
         return crack_blocks(rng, height_px, width_px, cell_px=cell)
-    cell = log_uniform(rng, (max(0.06 * side, 4 * line_px), max(0.3 * side, 9 * line_px)))
+    cell = log_uniform(rng, (max(0.08 * side, 4 * line_px), max(0.3 * side, 9 * line_px)))
     return alligator(rng, height_px, width_px, cell_px=cell)

@@ -41,10 +41,10 @@ def wall_profile(
     reach = 2 * round(half) + 1
     local = np.asarray(cv2.dilate(depth, np.ones((reach, reach), np.uint8)), np.float32)
     across = np.clip(depth / np.maximum(local, 0.7), 0, 1)
-    floor = rng.uniform(0.25, 0.7)  # share of the darkness at the very edge
+    floor = rng.uniform(0.35, 0.8)  # share of the darkness at the very edge
     steep = rng.uniform(0.6, 3.0)  # 1: a V; more: a U
     shape = floor + (1 - floor) * (1 - (1 - across) ** np.float32(steep))
-    narrow = np.clip((local + 0.3) / half, 0.25, 1.6) ** np.float32(rng.uniform(0.2, 0.7))
+    narrow = np.clip((local + 0.3) / half, 0.4, 1.6) ** np.float32(rng.uniform(0.2, 0.7))
     thin = np.float32(np.clip((width_px - 1.5) / 2.5, 0, 1))  # a hairline has no walls to see
     relief = coverage * (1 + thin * (shape - 1)) * np.minimum(narrow, 1.25)
     sun = rng.uniform(0, 2 * np.pi)
@@ -139,6 +139,30 @@ def run_strength(rng: np.random.Generator, field: FloatImage) -> FloatImage:
     strength = 1 + np.float32(rng.uniform(0.1, 0.3)) * field
     fade = 1 / (1 + np.exp(-(field - np.float32(faint_below)) / np.float32(0.35 * spread)))
     return np.asarray(np.clip(strength, 0.5, 1.4) * (0.08 + 0.92 * fade), np.float32)
+
+
+def faint_stretches(
+    before: FloatImage, after: FloatImage, opened: Mask, width_px: float, share: float
+) -> Mask:
+    """Where along a crack so little light is lost that nobody could follow it.
+
+    Args:
+        before: one channel (H, W) of the picture without the crack.
+        after: the same with it.
+        opened: bool (H, W), the crack.
+        width_px: its mean width.
+        share: of the darkening of its darkest stretches, below which it is faint, 0 to 1.
+
+    Returns:
+        bool (H, W) within `opened`.
+    """
+    if not opened.any():
+        return np.zeros_like(opened)
+    lost = np.asarray(1 - after / np.maximum(before, 1), np.float32)
+    inside = opened.astype(np.float32)
+    reach = max(1.5, width_px)
+    along = _blurred(lost * inside, reach) / np.maximum(_blurred(inside, reach), 1e-4)
+    return np.asarray(opened & (along < share * np.percentile(along[opened], 90)))
 
 
 def debris_cover(rng: np.random.Generator, height_px: int, width_px: int, line_px: float) -> FloatImage:

@@ -37,6 +37,12 @@ def _band(line: Points, width_px: float, shape: tuple[int, int]) -> FloatImage:
     return rasterise_polyline(line, np.full(len(line), width_px), *shape)
 
 
+def _stones(image: FloatImage) -> FloatImage:
+    """Brightness (H, W) against the surroundings: above 1 on the stones' tops."""
+    green = np.ascontiguousarray(image[..., 1])
+    return np.asarray(green / np.maximum(cv2.blur(green, (9, 9)), 1), np.float32)
+
+
 def _layer(image: FloatImage, cover: FloatImage, colour: FloatImage | npt.NDArray[np.float64]) -> None:
     """Lay a colour, (3,) or (H, W, 3), over the image as far as it is covered, in place."""
     image += cover[..., None] * (np.asarray(colour, np.float32) - image)
@@ -111,13 +117,17 @@ def _lane_edges(rng: np.random.Generator, image: FloatImage) -> None:
     ragged = smooth_noise(rng, *shape, rng.uniform(1.5, 5))
     if painted:
         white = np.array([1, 1, 0.98]) if rng.random() < 0.6 else np.array([1, 0.72, 0.22])
-        worn = np.clip(rng.uniform(1, 4) + ragged, 0, 1)
-        texture = 0.85 + 0.15 * image.mean(axis=2, keepdims=True) / max(float(image.mean()), 1.0)
-        paint = np.float32(rng.uniform(140, 250)) * white.astype(np.float32) * texture
+        stones = _stones(image)
+        worn = np.clip(
+            rng.uniform(1, 5) + ragged - 3 * np.clip(stones - 1, 0, 1), 0, 1
+        )  # the tops wear first
+        paint = (
+            np.float32(rng.uniform(140, 250)) * white.astype(np.float32) * (0.85 + 0.15 * stones[..., None])
+        )
         edge = _blurred(cover, rng.uniform(0.4, 1.2)) * worn * np.float32(rng.uniform(0.6, 0.97))
         _layer(image, np.asarray(edge, np.float32), paint)
     else:
-        factor = np.float32(rng.uniform(0.65, 1.3)) * (1 + np.float32(rng.uniform(0, 0.1)) * ragged)
+        factor = np.float32(rng.uniform(0.65, 1.3)) * (1 + np.float32(rng.uniform(0, 0.06)) * ragged)
         image *= 1 + _blurred(cover, rng.uniform(0.4, 1.5))[..., None] * (factor[..., None] - 1)
     for side in (-1, 1):
         if rng.random() < 0.7:
@@ -197,6 +207,7 @@ def _tyre(rng: np.random.Generator, image: FloatImage) -> None:
     broad = log_uniform(rng, (0.02, 0.14)) * max(shape) + 2
     apart = broad * rng.uniform(1.3, 6)
     dark = np.float32(rng.uniform(0.12, 0.5))
+    tops = np.clip(_stones(image), 0.5, 1.6)  # that is where rubber stays
     for number in range(int(rng.choice([1, 2, 2, 4]))):
         cover = np.zeros(shape, np.float32)
         grooves = int(rng.integers(1, 5)) if broad > 6 else 1
@@ -206,10 +217,7 @@ def _tyre(rng: np.random.Generator, image: FloatImage) -> None:
             np.maximum(cover, rib * np.float32(rng.uniform(0.6, 1)), out=cover)
         soft = _blurred(cover, rng.uniform(0.12, 0.3) * broad / grooves + 0.8)
         fading = np.clip(0.8 + 0.5 * smooth_noise(rng, *shape, 0.4 * max(shape)), 0, 1.2)
-        grain = np.clip(
-            image.mean(axis=2) / max(float(image.mean()), 1.0), 0.5, 1.6
-        )  # rubber stays on the tops
-        image *= 1 - np.clip(dark * soft * fading * grain, 0, 0.9)[..., None]
+        image *= 1 - np.clip(dark * soft * fading * tops, 0, 0.9)[..., None]
 
 
 def _shadow_lines(rng: np.random.Generator, image: FloatImage) -> None:
@@ -315,9 +323,10 @@ def draw_lookalikes(rng: np.random.Generator, image: RgbImage, parts: frozenset[
     Returns:
         uint8 (H, W, 3).
     """
+    drawn = [draw for name, (share, draw) in LOOKALIKES.items() if name in parts and rng.random() < share]
+    if not drawn:
+        return image
     canvas = image.astype(np.float32)
-    for name, (share, draw) in LOOKALIKES.items():
-        if name in parts and rng.random() < share:
-            draw(rng, canvas)
-            np.clip(canvas, 0, 255, out=canvas)
-    return canvas.astype(np.uint8)
+    for draw in drawn:
+        draw(rng, canvas)
+    return np.clip(canvas, 0, 255).astype(np.uint8)

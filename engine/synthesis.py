@@ -15,6 +15,7 @@ from engine.crack_details import (
     along_runs,
     debris_cover,
     draw_debris,
+    faint_stretches,
     ravelled,
     run_strength,
     spalls,
@@ -105,11 +106,13 @@ def rasterise_polyline(
         ],
         axis=1,
     )
+    last = np.array(canvas.shape[::-1]) + 2
     whole = np.round((quads - 0.5) * one).astype(np.int32)
-    for quad in whole:
+    for quad in whole[((quads.max(axis=1) > -2) & (quads.min(axis=1) < last)).all(axis=1)]:
         cv2.fillConvexPoly(canvas, quad, 255, cv2.LINE_8, bits)
-    centres = np.round((scaled - 0.5) * one).astype(np.int32)
-    for (x, y), radius in zip(centres.tolist(), radii.tolist(), strict=True):
+    near = ((scaled + radii[:, None] > -2) & (scaled - radii[:, None] < last)).all(axis=1)
+    centres = np.round((scaled[near] - 0.5) * one).astype(np.int32)
+    for (x, y), radius in zip(centres.tolist(), radii[near].tolist(), strict=True):
         cv2.circle(canvas, (x, y), max(0, round((radius - 0.5) * one)), 255, -1, cv2.LINE_8, bits)
     size = (right - int(low[0]), bottom - int(low[1]))
     area = cv2.resize(canvas, size, interpolation=cv2.INTER_AREA)
@@ -167,7 +170,8 @@ def _widths(rng: np.random.Generator, count: int, mean_px: float, taper: bool) -
 
 def _least_contrast(image: FloatImage, width_px: float) -> float:
     """Contrast below which nobody could tell a crack of that width from the stones, or from a stain."""
-    grey = cv2.GaussianBlur(image.mean(axis=2), (0, 0), 0.5 + width_px / 2)
+    light = (image[..., 0] + image[..., 1] + image[..., 2]) / np.float32(3)
+    grey = cv2.GaussianBlur(light, (0, 0), 0.5 + width_px / 2)
     unrest = float(np.abs(grey - cv2.blur(grey, (31, 31))).mean() / max(float(grey.mean()), 1.0))
     return 1.4 * unrest + (0.12 if width_px < 1.5 else min(0.012 * width_px, 0.2))
 
@@ -314,8 +318,11 @@ def _laid(
             x, y = np.round(points.T).astype(int)
             at = runs[y.clip(0, shape[0] - 1), x.clip(0, shape[1] - 1)]
             widths = np.clip(widths * np.exp(0.3 * at.clip(-2, 2)), 0.5, 1.8 * width)
-        np.maximum(coverage, rasterise_polyline(points, widths, *shape), out=coverage)
-        np.maximum(extent, rasterise_polyline(points, np.maximum(widths, 1.4), *shape), out=extent)
+        covered = rasterise_polyline(points, widths, *shape)
+        np.maximum(coverage, covered, out=coverage)
+        if widths.min() < 1.4:
+            covered = rasterise_polyline(points, np.maximum(widths, 1.4), *shape)
+        np.maximum(extent, covered, out=extent)
     return coverage, extent
 
 
@@ -352,13 +359,13 @@ def _draw_one(
         coverage, lit = wall_profile(rng, coverage, width)
         canvas *= 1 + lit[..., None]
     if runs is not None:
-        strength = run_strength(rng, runs)
-        coverage = coverage * strength
-        # beyond the contrast that can be told from the stones the course is a guess
-        doubt |= opened & (strength * contrast < 0.8 * least)
+        coverage = coverage * run_strength(rng, runs)
+    before = canvas[..., 1].copy() if dusty or runs is not None else None
     _darken(rng, canvas, np.asarray(coverage, np.float32), width, contrast, style)
     if dusty:
         fill = debris_cover(rng, *shape, width)
         seen = np.asarray(cv2.GaussianBlur(whole, (0, 0), style.blur_px[0]), np.float32)
         draw_debris(rng, canvas, seen, fill)
+    if before is not None:  # where it cannot be told from the stones its course is a guess
+        doubt |= faint_stretches(before, canvas[..., 1], opened, width, max(0.7 * least / contrast, 0.35))
     return opened, doubt
