@@ -39,7 +39,7 @@ def cracked(number, side=200):
     return draw_cracks(rng, procedural_pavement(rng, side, side), style)[0]
 
 
-PHOTOS = [cracked(number) for number in range(4)]
+PHOTOS = [cracked(number) for number in range(3)]
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +135,7 @@ class TestAccepts:
         assert not judged(with_noise(base, 1.0), base, photos, regions, working_scale=scale).accepted
 
 
-def real_photos(data_dir, name, count=4):
+def real_photos(data_dir, name, count=3):
     folder = data_dir / name
     files = sorted((folder / ("frames" if name == "dnit_br290" else "images")).glob("*.jpg"))
     files = files[:: len(files) // count][:count]
