@@ -46,6 +46,7 @@ def chainage_chart(
     figure.add_trace(_whiskers(known, measure))
     figure.update_layout(
         height=265,
+        showlegend=False,
         margin={"l": 10, "r": 10, "t": 8, "b": 8},
         xaxis={"title": "Chainage (m)", "tickformat": ",d", "range": list(ends_m), "fixedrange": True},
         yaxis={"title": f"{measure.caption} ({measure.unit})", "rangemode": "tozero", "fixedrange": True},
