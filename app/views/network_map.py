@@ -82,7 +82,7 @@ def section_list(table: pd.DataFrame, measure: Measure, survey_id: int) -> None:
                 max_value=largest,
                 width="medium",
             ),
-            "interval": st.column_config.TextColumn("90 % interval", help=INTERVAL),
+            "interval": st.column_config.TextColumn("Interval", help=INTERVAL),
             "images": st.column_config.NumberColumn("Photos", format="%d"),
             "functional_class": "Class",
             "aadt": st.column_config.NumberColumn("Vehicles per day", format="%,d"),
