@@ -43,7 +43,7 @@ def photo_strip(photos: pd.DataFrame, measure: Measure, key: str) -> int | None:
             "id": int(row["id"]),
             "left": chainage(row["chainage_m"]),
             "right": number(row[measure.column], measure.digits, measure.unit),
-            "interval": f"({interval(*(row[end] for end in measure.ends), measure.digits)})",
+            "interval": f"({interval(row[measure.ends[0]], row[measure.ends[1]], measure.digits)})",
         }
         for row in photos.iloc[page * PER_PAGE : (page + 1) * PER_PAGE].to_dict("records")
     ]
