@@ -184,7 +184,7 @@ def test_the_sample_can_be_cancelled_between_predictions() -> None:
 
 
 def test_on_drawn_roads_the_density_intervals_hold_the_truth_more_often_than_not() -> None:
-    """Ten photos at half size, to be quick. All of the sample at full size: 44 %, see docs/guide/measurement.md."""
+    """Ten photos at half size, to be quick; all of the sample at full size: docs/guide/measurement.md."""
     model, card = load_checkpoint(BASE)
     how = InferenceSettings(threshold=card.threshold, working_scale=0.5, device="cpu")
     photos = spread_sample(sample_surveys(SAMPLE_SEED)[1].photos, 10)
