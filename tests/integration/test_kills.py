@@ -11,28 +11,11 @@ from db.models import Job
 from db.session import transaction
 from engine.vocabulary import JobKind, JobState
 from jobs import queue
-from tests.conftest import forget_settings
 from tests.integration.surveys import draw_photos, get_job, import_photos, results_per_image
 from tests.integration.workers import wait_for, worker
 from tests.servers import Server
 
 KILLS = 10
-LEASE_S = "2"
-
-
-@pytest.fixture(params=["embedded", "scale"])
-def place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """SQLite with the folder queue, or PostgreSQL with Redis."""
-    if request.param == "embedded":
-        request.getfixturevalue("sqlite_database")
-    else:
-        request.getfixturevalue("postgres_database")
-        server: Server = request.getfixturevalue("redis_broker")
-        monkeypatch.setenv("PAVESCOPE_BROKER_URL", server.url)
-    monkeypatch.setenv("PAVESCOPE_JOB_LEASE_S", LEASE_S)
-    forget_settings()
-    queue.get_celery().control.purge()
-    return str(request.param)
 
 
 @pytest.mark.real_data
