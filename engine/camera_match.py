@@ -49,7 +49,7 @@ class CameraEstimate:
         blur_px: standard deviation of the blur of the sharpest direction, >= 0.
         noise: standard deviation of the noise that is left in the photos, grey values of 255.
         jpeg_quality: 30 to 100; None where no trace of JPEG is left.
-        motion_px: length of the motion blur; 0 where none is seen.
+        motion_px: length of the motion blur, read short where it is long; 0 where none is seen.
         motion_deg: its direction from the x axis towards the y axis (down), 0 to 180.
     """
 
@@ -126,7 +126,7 @@ def _sharpness(greys: Sequence[FloatImage]) -> tuple[float, float, float]:
     most = int(np.argmax(variances))
     least = variances[(most + DIRECTIONS // 2) % DIRECTIONS]
     length = float(np.sqrt(12 * (variances[most] - least)))  # the variance of a line is length^2 / 12
-    if length < SHORTEST_MOTION_PX:
+    if length < max(SHORTEST_MOTION_PX, 1.5 * float(np.sqrt(least))):
         return float(np.sqrt(overall)), 0.0, 0.0
     return float(np.sqrt(least)), min(length, LONGEST_MOTION_PX), 180.0 * most / DIRECTIONS
 
@@ -153,7 +153,7 @@ def _grid_start(grey: FloatImage) -> tuple[int, int]:
 
 
 def pixel_quality(images: Sequence[RgbImage]) -> int | None:
-    """JPEG quality by the pixels alone; None where they show no grid, as after resizing.
+    """JPEG quality by the pixels alone; None where they show no grid: after resizing, or above about 85.
 
     Args:
         images: uint8 (H, W, 3), may be cut out of the photo anywhere.

@@ -142,7 +142,7 @@ def run_strength(rng: np.random.Generator, field: FloatImage) -> FloatImage:
 
 
 def faint_stretches(
-    before: FloatImage, after: FloatImage, opened: Mask, width_px: float, share: float
+    before: FloatImage, after: FloatImage, opened: Mask, width_px: float, least: float
 ) -> Mask:
     """Where along a crack so little light is lost that nobody could follow it.
 
@@ -151,7 +151,8 @@ def faint_stretches(
         after: the same with it.
         opened: bool (H, W), the crack.
         width_px: its mean width.
-        share: of the darkening of its darkest stretches, below which it is faint, 0 to 1.
+        least: share of light that must be lost on the mean of a stretch; a third of what its darkest
+            stretches lose must be as well.
 
     Returns:
         bool (H, W) within `opened`.
@@ -162,7 +163,7 @@ def faint_stretches(
     inside = opened.astype(np.float32)
     reach = max(1.5, width_px)
     along = _blurred(lost * inside, reach) / np.maximum(_blurred(inside, reach), 1e-4)
-    return np.asarray(opened & (along < share * np.percentile(along[opened], 90)))
+    return np.asarray(opened & (along < max(least, 0.35 * float(np.percentile(along[opened], 90)))))
 
 
 def debris_cover(rng: np.random.Generator, height_px: int, width_px: int, line_px: float) -> FloatImage:

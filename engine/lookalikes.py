@@ -119,7 +119,7 @@ def _lane_edges(rng: np.random.Generator, image: FloatImage) -> None:
         white = np.array([1, 1, 0.98]) if rng.random() < 0.6 else np.array([1, 0.72, 0.22])
         stones = _stones(image)
         worn = np.clip(
-            rng.uniform(1, 5) + ragged - 3 * np.clip(stones - 1, 0, 1), 0, 1
+            rng.uniform(1.5, 6) + ragged - 3 * np.clip(stones - 1, 0, 1), 0, 1
         )  # the tops wear first
         paint = (
             np.float32(rng.uniform(140, 250)) * white.astype(np.float32) * (0.85 + 0.15 * stones[..., None])

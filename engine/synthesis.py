@@ -360,6 +360,9 @@ def _draw_one(
         canvas *= 1 + lit[..., None]
     if runs is not None:
         coverage = coverage * run_strength(rng, runs)
+    if coverage is not whole and opened.any():  # the strongest stretches keep the contrast that was meant
+        strong = np.percentile(coverage[opened], 90) / max(float(np.percentile(whole[opened], 90)), 0.1)
+        contrast = min(contrast / float(np.clip(strong, 0.5, 1)), 0.95)
     before = canvas[..., 1].copy() if dusty or runs is not None else None
     _darken(rng, canvas, np.asarray(coverage, np.float32), width, contrast, style)
     if dusty:
@@ -367,5 +370,5 @@ def _draw_one(
         seen = np.asarray(cv2.GaussianBlur(whole, (0, 0), style.blur_px[0]), np.float32)
         draw_debris(rng, canvas, seen, fill)
     if before is not None:  # where it cannot be told from the stones its course is a guess
-        doubt |= faint_stretches(before, canvas[..., 1], opened, width, max(0.7 * least / contrast, 0.35))
+        doubt |= faint_stretches(before, canvas[..., 1], opened, width, 0.5 * least)
     return opened, doubt
