@@ -22,7 +22,11 @@ TORCH_FREE = [
     "app.components.checkpoint_compare",
     "app.audit_actions",
     "app.audit_data",
+    "app.adapt_data",
+    "app.components.adaptation_result",
     "app.cli",
+    "engine.adaptation_photos",  # the page's advice reads photos with them
+    "engine.survey_look",
     "jobs.queue",
     "db.migrate",
     "db.queries",
@@ -33,6 +37,7 @@ HELP = [
     ["survey", "--help"],
     ["audit", "--help"],
     ["segment", "--help"],
+    ["adapt", "--help"],
     ["checkpoints", "--help"],
 ]
 
