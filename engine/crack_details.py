@@ -135,7 +135,7 @@ def along_runs(rng: np.random.Generator, height_px: int, width_px: int, line_px:
 
 def run_strength(rng: np.random.Generator, field: FloatImage) -> FloatImage:
     """Factor (H, W) of the contrast from `along_runs`: mostly near 1, faint in some stretches."""
-    faint_below, spread = rng.uniform(-1.6, -0.4), rng.uniform(0.4, 1.2)
+    faint_below, spread = rng.uniform(-2.0, -0.7), rng.uniform(0.4, 1.2)
     strength = 1 + np.float32(rng.uniform(0.1, 0.3)) * field
     fade = 1 / (1 + np.exp(-(field - np.float32(faint_below)) / np.float32(0.35 * spread)))
     return np.asarray(np.clip(strength, 0.5, 1.4) * (0.08 + 0.92 * fade), np.float32)
