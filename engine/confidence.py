@@ -169,7 +169,7 @@ def sample_agreement(
 
     Args:
         model: the network that will be used.
-        images: a sample, each uint8 (H, W, 3); about `engine.scale.SAMPLE_IMAGES`.
+        images: a sample, each uint8 (H, W, 3); about a dozen.
         settings: how the survey is predicted.
         threshold: probability from which a pixel is a crack.
         on_tile: see `predict_probability_map`; may raise `CancelledError` to stop.

@@ -40,6 +40,8 @@ MEASUREMENT_VERSION = 1
 # A killed worker repeats at most this much.
 SAVE_EVERY_S = 2.0
 SAVE_EVERY_IMAGES = 16
+# Six views of each are predicted: enough to see how steady the answers are.
+AGREEMENT_IMAGES = 12
 
 
 @dataclass(frozen=True)
@@ -103,7 +105,7 @@ def _settled(
     """The job's settings. What is chosen from the photos is chosen once, by the first analysis of the survey
     with this checkpoint: photos that are added later are analysed alike, with or without intervals."""
     from engine.inference import InferenceSettings
-    from engine.scale import estimate_working_scale
+    from engine.scale import estimate_working_scale, spread_sample
 
     device = get_settings().device
     with reading() as session:
@@ -122,8 +124,9 @@ def _settled(
             )
             settings = replace(settings, working_scale=estimate.scale)
         job.beat(message="Learning from the photos how sure the numbers are")
+        some = spread_sample(images, AGREEMENT_IMAGES)
         agreement = sample_agreement(
-            model, images, settings, threshold, on_tile=lambda _done, _total: job.beat()
+            model, some, settings, threshold, on_tile=lambda _done, _total: job.beat()
         )
     parameters = {**job.parameters, "settings": _how(settings, agreement)}
     job.save(lambda _session: None, parameters=parameters)

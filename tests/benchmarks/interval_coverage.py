@@ -71,7 +71,7 @@ def main() -> None:
         scale = estimate_working_scale(model, some, settings).scale
         settings = InferenceSettings(threshold=card.threshold, working_scale=scale)
     began = time.monotonic()
-    agreement = sample_agreement(model, some, settings, card.threshold)
+    agreement = sample_agreement(model, spread_sample(some, 12), settings, card.threshold)
     print(f"{len(photos)} photos, working scale {settings.working_scale}, {agreement}")
     print(f"the agreement took {time.monotonic() - began:.1f} s")
     rows, spent = [], [0.0, 0.0]
