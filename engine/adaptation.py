@@ -61,7 +61,6 @@ from engine.training_data import ADAPT_PARTS, PatchRecipe
 NOMINAL_GFLOPS = 350.0
 """Operations a second, in 10^9, of training on two CPU cores: turns minutes into steps, so that the same
 settings take the same steps."""
-NOMINAL_CORES = 2
 SAVE_EVERY_S = 45.0
 
 
@@ -70,7 +69,8 @@ class AdaptationSettings:
     """One set for all surveys.
 
     Attributes:
-        minutes: time on two CPU cores that the work is planned for.
+        minutes: time on two CPU cores that the work is planned for; a slower machine takes longer, to the
+            same result.
         seed: of everything that is drawn.
         device: "auto", "cpu" or "cuda".
         model: network to train in place of the base's; it starts from nothing.
@@ -140,7 +140,6 @@ def _train_stage(
     how = TrainSettings(
         model=settings.model or "", learning_rate=rate, steps=steps, batch=settings.batch,
         patch_px=settings.patch_px, ema=0.99, seed=settings.seed + 7919 * number, device=settings.device,
-        cpu_minutes=max(0.05, settings.minutes * NOMINAL_CORES * settings.stages[number]),
         save_every=1_000_000,
     )  # fmt: skip
     objective = Anchored() if settings.anchored else make_objective("paper", model)
