@@ -203,8 +203,8 @@ def train(
                     log.write(run.history)
             if on_step is not None:
                 on_step(run.step, pace.total, loss, 0.0 if stopped else pace.minutes_left)
-            late = time.monotonic() - last_save > save_every_s
-            if stopped or late or asked.is_set() or run.step % settings.save_every == 0:
+            due = run.step % settings.save_every == 0 or time.monotonic() - last_save > save_every_s
+            if stopped or due or asked.is_set():
                 save()
                 last_save = time.monotonic()
             if asked.is_set():
@@ -212,15 +212,10 @@ def train(
     if log is not None:
         log.close()
     return TrainResult(
-        model=run.finish(),
-        threshold=0.5,
-        steps=run.step,
-        epochs=math.ceil(run.step / steps_per_epoch),
-        cpu_minutes=run.minutes,
-        wall_minutes=run.wall_minutes,
-        history=tuple(run.history),
+        model=run.finish(), threshold=0.5, steps=run.step, epochs=math.ceil(run.step / steps_per_epoch),
+        cpu_minutes=run.minutes, wall_minutes=run.wall_minutes, history=tuple(run.history),
         stopped_because=stopped,
-    )
+    )  # fmt: skip
 
 
 if __name__ == "__main__":  # the command of the shipped checkpoint's card

@@ -28,8 +28,8 @@ from jobs.running import RunningJob
 
 if TYPE_CHECKING:  # torch is loaded by the worker that computes
     from engine.adaptation import Adaptation, AdaptationSettings
-    from engine.adaptation_state import Progress
     from engine.adaptation_photos import SurveyPhoto
+    from engine.adaptation_state import Progress
     from engine.pavement import RgbImage
 
 PARTS = 1000

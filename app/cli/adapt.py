@@ -18,8 +18,8 @@ from app.cli.output import JsonFile, say, say_table, write_json
 if TYPE_CHECKING:
     from app.actions import Actor
     from engine.adaptation import Adaptation
-    from engine.adaptation_state import OnProgress, Progress
     from engine.adaptation_photos import SurveyPhoto
+    from engine.adaptation_state import OnProgress, Progress
     from engine.pavement import RgbImage
 
 KEYS = (

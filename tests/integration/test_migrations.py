@@ -43,13 +43,16 @@ def test_rows_and_what_refers_to_them_survive_an_upgrade(database: str) -> None:
             " VALUES (1, 'base', 'h', 'm', 'base', '{}', '2026-01-01')",
             "INSERT INTO survey (id, agency_id, name, clock_offset_s, shown_checkpoint_id, created_at)"
             " VALUES (1, 1, 'S', 0, 1, '2026-01-01')",
-            "INSERT INTO job (id, agency_id, kind, parameters, survey_id, unique_key, state, attempt, failures,"
-            " max_attempts, progress_done, progress_total, progress_message, cancel_requested, created_at)"
-            " VALUES (1, 1, 'analyse_survey', '{}', 1, 'k', 'queued', 0, 0, 3, 0, 0, '', false, '2026-01-01')",
-            "INSERT INTO survey_image (id, survey_id, content_hash, original_name, size_bytes, width_px, height_px,"
-            " position_source, flags, notes) VALUES (1, 1, 'i', 'i.jpg', 1, 1, 1, 'none', '[]', '[]')",
-            "INSERT INTO analysis_result (id, image_id, checkpoint_id, settings_hash, settings, job_id, attempt,"
-            " threshold, created_at) VALUES (1, 1, 1, 's', '{}', 1, 1, 0.5, '2026-01-01')",
+            "INSERT INTO job (id, agency_id, kind, parameters, survey_id, unique_key, state, attempt,"
+            " failures, max_attempts, progress_done, progress_total, progress_message,"
+            " cancel_requested, created_at)"
+            " VALUES (1, 1, 'analyse_survey', '{}', 1, 'k', 'queued', 0,"
+            " 0, 3, 0, 0, '', false, '2026-01-01')",
+            "INSERT INTO survey_image (id, survey_id, content_hash, original_name, size_bytes, width_px,"
+            " height_px, position_source, flags, notes)"
+            " VALUES (1, 1, 'i', 'i.jpg', 1, 1, 1, 'none', '[]', '[]')",
+            "INSERT INTO analysis_result (id, image_id, checkpoint_id, settings_hash, settings, job_id,"
+            " attempt, threshold, created_at) VALUES (1, 1, 1, 's', '{}', 1, 1, 0.5, '2026-01-01')",
         ):
             connection.execute(text(statement))
     command.upgrade(alembic_config(), "head")
