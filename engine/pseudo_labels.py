@@ -16,23 +16,6 @@ Probability = npt.NDArray[np.float32]
 
 SURE_CRACK, SURE_SOUND = 0.65, 0.25
 """Probabilities beyond which an answer is believed; between them a pixel teaches nothing."""
-SCALES = (1.0, 0.71, 0.5)
-"""Factors on the working scale that the answers are averaged over: cracks too wide to be known at the working
-scale are known at a coarser one, and what only one scale sees is seldom a crack."""
-
-
-def steady_probability(
-    model: CrackModel,
-    image: npt.NDArray[np.uint8],
-    settings: InferenceSettings,
-    on_tile: Callable[[int, int], None] | None = None,
-) -> Probability:
-    """Probability averaged over mirror images and `SCALES`; float32 (H, W)."""
-    total = np.zeros(image.shape[:2], np.float32)
-    for scale in SCALES:
-        how = replace(settings, working_scale=scale, flips=True)
-        total += predict_probability_map(model, image, how, on_tile)
-    return np.asarray(total / np.float32(len(SCALES)), np.float32)
 
 
 def label_photos(
@@ -42,7 +25,9 @@ def label_photos(
     folder: Path,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> list[Probability]:
-    """The steady probability of each photo, kept in `folder` as 16-bit PNG so that a restart goes on.
+    """The probability of each photo, averaged over its mirror images.
+
+    Each is kept in `folder` as 16-bit PNG, so that a restart goes on.
 
     Args:
         model: the teacher.
@@ -55,13 +40,14 @@ def label_photos(
     def beat(number: int) -> Callable[[int, int], None] | None:
         return None if on_photo is None else lambda _done, _total: on_photo(number, len(photos))
 
+    flipped = replace(settings, working_scale=1.0, flips=True)
     folder.mkdir(parents=True, exist_ok=True)
     found = []
     for number, photo in enumerate(photos):
         file = folder / f"{number:05d}.png"
         kept = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
         if kept is None:
-            probability = steady_probability(model, photo.image, settings, beat(number))
+            probability = predict_probability_map(model, photo.image, flipped, beat(number))
             kept = np.round(probability * 65535).astype(np.uint16)
             temporary = file.with_suffix(".tmp.png")
             cv2.imwrite(str(temporary), kept)

@@ -23,8 +23,8 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 ALL_PARTS = CRACK_PARTS | frozenset(LOOKALIKES) | {"survey_camera"}
 """What can be added to plain cracks and distractors, see `PatchRecipe.parts`."""
 
-ADAPT_PARTS = ALL_PARTS
-"""In force where a survey is adapted to."""
+ADAPT_PARTS = NO_PARTS
+"""In force where a survey is adapted to: none has paid yet, see docs/models/adaptation.md."""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,9 @@ def score(model: Any, split: Split, threshold: float, working_scale: float) -> d
     for pair in split.score:
         image, truth = read_pair(pair)
         region = np.ones(truth.shape, bool) if split.region is None else split.region(pair)
+        rows, columns = (np.flatnonzero(region.any(axis=axis)) for axis in (1, 0))
+        box = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        image, truth, region = np.ascontiguousarray(image[box]), truth[box], region[box]
         probability = np.where(region, predict_probability_map(model, image, settings), np.float32(0))
         counts = sweep_thresholds(probability, truth & region, thresholds, split.tolerance_px)
         pooled = [a + b for a, b in zip(pooled, counts, strict=True)]

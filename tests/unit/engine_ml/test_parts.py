@@ -9,7 +9,7 @@ from engine.crack_details import along_runs, debris_cover, ravelled, run_strengt
 from engine.lookalikes import LOOKALIKES, draw_lookalikes
 from engine.pavement import procedural_pavement
 from engine.synthesis import CRACK_PARTS, CrackStyle, draw_varied_cracks, rasterise_polyline
-from engine.training_data import ADAPT_PARTS, ALL_PARTS, Background, PatchRecipe, training_patch
+from engine.training_data import ALL_PARTS, Background, PatchRecipe, training_patch
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -42,7 +42,7 @@ def test_without_parts_the_patches_are_those_the_base_was_trained_on():
     )
 
 
-@pytest.mark.parametrize("parts", [*({part} for part in sorted(ALL_PARTS)), ADAPT_PARTS])
+@pytest.mark.parametrize("parts", [*({part} for part in sorted(ALL_PARTS)), ALL_PARTS])
 def test_with_parts_the_seed_still_decides_everything(parts):
     recipe = PatchRecipe(patch_px=64, procedural_share=0.3, parts=frozenset(parts))
     there = [ground()]
