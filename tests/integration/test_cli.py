@@ -46,7 +46,7 @@ def pavescope(home: Path, *arguments: str | Path) -> Done:
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=300,
     )
     return Done(done.returncode, done.stdout, done.stderr)
 
