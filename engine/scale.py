@@ -31,7 +31,7 @@ SAMPLE_TILE_PX = 320
 SAMPLE_TILES = 2
 MIDDLE_PX = 1600
 SURE, SUSPECTED = 0.9, 0.2
-NEARLY_BEST = 0.87
+NEARLY_BEST = 0.93
 SMALLEST_SIDE_PX = 64
 """An image reduced below this shows no cracks any more."""
 
