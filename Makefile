@@ -58,7 +58,7 @@ format: $(VENV)/.dev ## put the code into the house style
 bench: $(VENV)/.dev ## the benchmarks, one after the other
 	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-accuracy: $(VENV)/.dev ## scores on labelled images: shipped, trained, adapted without labels; 3 hours (DATA_DIR=folder)
+accuracy: $(VENV)/.dev ## scores on labelled images: shipped, trained, adapted without labels; some hours (DATA_DIR=folder)
 	@test -d $(DATA_DIR) || { echo "No labelled images in $(DATA_DIR): give DATA_DIR=folder" >&2; exit 1; }
 	@missed=0; for file in accuracy accuracy_adaptation accuracy_papers; do \
 	  echo "== $$file"; $(BIN)/python tests/benchmarks/$$file.py $(DATA_DIR) || missed=1; done; exit $$missed

@@ -6,7 +6,6 @@ what it is sure of and train on that beside drawn cracks, twice; choose the thre
 
 import copy
 import hashlib
-import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -47,7 +46,7 @@ from engine.checkpoints import load_checkpoint
 from engine.complexity import count_gflops
 from engine.errors import DivergedError, InvalidImageError
 from engine.gate import judge
-from engine.inference import InferenceSettings, predict_probability_map
+from engine.inference import InferenceSettings, predict_probability_map, resolve_device
 from engine.label_free_threshold import choose_threshold
 from engine.models import SMALL, CrackModel, create_model
 from engine.presets import make_objective
@@ -61,6 +60,7 @@ from engine.training_data import ADAPT_PARTS, PatchRecipe
 NOMINAL_GFLOPS = 350.0
 """Operations a second, in 10^9, of training on two CPU cores: turns minutes into steps, so that the same
 settings take the same steps."""
+CUDA_BATCHES = 4
 SAVE_EVERY_S = 45.0
 
 
@@ -122,6 +122,11 @@ def plan_steps(model: CrackModel, settings: AdaptationSettings) -> list[int]:
     return [max(1, round(total * share)) for share in settings.stages]
 
 
+def _batch(settings: AdaptationSettings) -> int:
+    """A graphics card takes more patches in the same steps."""
+    return settings.batch * (CUDA_BATCHES if resolve_device(settings.device) == "cuda" else 1)
+
+
 def _train_stage(
     number: int,
     model: CrackModel,
@@ -138,15 +143,18 @@ def _train_stage(
         return dict(kept)
     rate = settings.learning_rate * (1.0 if number == 0 else 0.5)
     how = TrainSettings(
-        model=settings.model or "", learning_rate=rate, steps=steps, batch=settings.batch,
+        model=settings.model or "", learning_rate=rate, steps=steps, batch=_batch(settings),
         patch_px=settings.patch_px, ema=0.99, seed=settings.seed + 7919 * number, device=settings.device,
         save_every=1_000_000,
     )  # fmt: skip
     objective = Anchored() if settings.anchored else make_objective("paper", model)
+    earlier: list[dict[str, float]] = work.read(f"curve-{number}") or []
     curve: list[dict[str, float]] = []
     losses: list[float] = []
 
     def on_step(step: int, _total: int | None, loss: float, _left: float) -> None:
+        if not curve and not losses:  # what was drawn before a stop, as far as it was not lost
+            curve.extend(row for row in earlier if row["step"] < step)
         losses.append(loss)
         if len(losses) == 20 or step == steps:
             curve.append({"stage": number, "step": step, "loss": float(np.mean(losses))})
@@ -161,7 +169,7 @@ def _train_stage(
     save_file({k: v.contiguous() for k, v in result.model.state_dict().items()}, done)
     line = {
         "name": clock.stage, "steps": result.steps, "minutes": round(result.wall_minutes, 2),
-        "loss": curve[-1]["loss"] if curve else None,
+        "loss": (curve or earlier)[-1]["loss"] if curve or earlier else None,
     }  # fmt: skip
     work.write(f"stage-{number}", line)
     return line
@@ -207,9 +215,9 @@ def _train_all(
         patch_px=settings.patch_px, procedural_share=settings.procedural_share, photo_scale=(0.75, 1.33),
         parts=settings.parts,
     )  # fmt: skip
-    recipe = recipe_for(
-        estimate_camera([photo.image for photo in spread_sample(photos, SAMPLE_IMAGES)]), recipe
-    )
+    if "survey_camera" in settings.parts:
+        some = [photo.image for photo in spread_sample(photos, SAMPLE_IMAGES)]
+        recipe = recipe_for(estimate_camera(some), recipe)
     steps, lines = plan_steps(model, settings), []
     grounds = drawing_grounds(photos, on_photo=lambda done, total: clock.at(0.5 + 0.5 * done / total))
     answers: list[Probability] = []
@@ -257,12 +265,11 @@ def adapt(
         SettingsError: an unknown model or device.
         EngineError: the folder holds another adaptation.
     """
-    started = time.monotonic()
     settings = settings or AdaptationSettings()
     base_model, base_card = load_checkpoint(base)
     chosen = spread_sample(photos, MOST_PHOTOS)
     work = StateFolder(folder, _identity(chosen, base, settings))
-    clock = Clock(stage_shares(settings.stages), on_progress)
+    clock = Clock(stage_shares(settings.stages), on_progress, work)
     how = InferenceSettings(working_scale=1.0, device=settings.device)
     keep_freed_memory()
     ready, report = _look(chosen, base_model, base_card, settings, work, clock)
@@ -273,13 +280,12 @@ def adapt(
         model = _start(base_model, base_card, settings)
         try:
             report["stages"] = _train_all(model, [ready[n] for n in learn], settings, how, work, clock)
+            report["steps"] = sum(line["steps"] for line in report["stages"])
+            report |= _judged(model, base_model, base_card, [ready[n] for n in held], settings, how, clock)
+            card = _card(name, model, base_card, settings, report)
         except DivergedError as error:
             model, report["reasons"] = None, [str(error)]
-    if model is not None:
-        report["steps"] = sum(line["steps"] for line in report["stages"])
-        report |= _judged(model, base_model, base_card, [ready[n] for n in held], settings, how, clock)
-        card = _card(name, model, base_card, settings, report)
-    report["minutes"] = round((time.monotonic() - started) / 60, 2)
+    report["minutes"] = round(clock.minutes, 2)
     report["curve"] = [row for n in range(len(settings.stages)) for row in work.read(f"curve-{n}") or []]
     return Adaptation(model, card, report)
 
@@ -299,7 +305,9 @@ def _look(
         scale = _working_scale(base, photos, InferenceSettings(device=settings.device), clock)
         work.write("working_scale", scale)
     ready = read_photos(photos, scale, settings.seed, lambda done, total: clock.at(0.5 * done / total))
-    look = look_at([photo.image for photo in ready], [photo.region for photo in ready])
+    look = look_at(
+        [photo.image for photo in ready], [photo.region for photo in ready], lambda _d, _t: clock.at(0.5)
+    )
     known = card.scores.get("look")
     drift = drift_report(SurveyLook.from_dict(known) if known else None, look)
     report = {
@@ -322,6 +330,10 @@ def _judged(
     """The threshold and the gate's verdict, on photos that nothing was learned from."""
     clock.begin(THRESHOLD)
     maps = [predict_probability_map(model, p.image, how, lambda _d, _t: clock.at(0.0)) for p in held]
+    if not all(np.isfinite(found).all() for found in maps):
+        raise DivergedError(
+            "The network's answers are no numbers any more.", "Train at a lower learning rate."
+        )
     inside = [m if p.region is None else m[p.region] for m, p in zip(maps, held, strict=True)]
     threshold = choose_threshold(inside)
     clock.begin(JUDGE)

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.errors import EngineError
 
+NOTE_EVERY_S = 10.0
 TRAINING_SHARE = 0.7
 """Of the minutes; the rest is for looking, labelling and judging."""
 LOOK, DRAW = "Looking at the photos", "Learning from cracks drawn on the survey's own pavement"
@@ -50,36 +51,6 @@ def stage_shares(training: Sequence[float]) -> dict[str, float]:
     return {name: share / whole for name, share in shares.items()}
 
 
-class Clock:
-    """Says how far the work is; every stage has its share of it, see `stage_shares`."""
-
-    def __init__(self, shares: dict[str, float], on_progress: OnProgress | None) -> None:
-        self.shares, self.tell = shares, on_progress or (lambda _progress: None)
-        self.started = time.monotonic()
-        self.stage, self.before = "", 0.0
-        self.first: float | None = None
-        self.spent: dict[str, float] = {}
-
-    def begin(self, stage: str) -> None:
-        """The stage before is done."""
-        if self.stage:
-            self.before += self.shares[self.stage]
-        self.stage, self.within, self.stage_started = stage, 0.0, time.monotonic()
-        self.at(0.0)
-
-    def at(self, done: float, loss: float | None = None) -> None:
-        """`done` is the share of this stage; it never goes back."""
-        now = time.monotonic()
-        self.within = max(self.within, done)
-        share = min(1.0, self.before + self.within * self.shares[self.stage])
-        if self.first is None:
-            self.first = share
-        gained = share - self.first
-        left = (now - self.started) * (1 - share) / gained if gained > 0.01 else None
-        self.spent[self.stage] = (now - self.stage_started) / 60
-        self.tell(Progress(self.stage, share, left, loss))
-
-
 class StateFolder:
     """Files of a run that was stopped and goes on.
 
@@ -106,3 +77,42 @@ class StateFolder:
         temporary = self.folder / f"{name}.tmp"
         temporary.write_text(json.dumps(value))
         temporary.replace(self.folder / f"{name}.json")
+
+
+class Clock:
+    """Says how far the work is; every stage has its share of it, see `stage_shares`."""
+
+    def __init__(self, shares: dict[str, float], on_progress: OnProgress | None, folder: StateFolder) -> None:
+        self.folder, self.earlier, self.noted = folder, folder.read("minutes") or 0.0, 0.0
+        self.shares, self.tell = shares, on_progress or (lambda _progress: None)
+        self.started = time.monotonic()
+        self.stage, self.before = "", 0.0
+        self.first: float | None = None
+        self.spent: dict[str, float] = {}
+
+    def begin(self, stage: str) -> None:
+        """The stage before is done."""
+        if self.stage:
+            self.before += self.shares[self.stage]
+        self.stage, self.within, self.stage_started = stage, 0.0, time.monotonic()
+        self.at(0.0)
+
+    def at(self, done: float, loss: float | None = None) -> None:
+        """`done` is the share of this stage; it never goes back."""
+        now = time.monotonic()
+        self.within = max(self.within, done)
+        share = min(1.0, self.before + self.within * self.shares[self.stage])
+        if self.first is None:
+            self.first = share
+        gained = share - self.first
+        left = (now - self.started) * (1 - share) / gained if gained > 0.01 else None
+        self.spent[self.stage] = (now - self.stage_started) / 60
+        if now - self.noted > NOTE_EVERY_S:
+            self.noted = now
+            self.folder.write("minutes", self.minutes)
+        self.tell(Progress(self.stage, share, left, loss))
+
+    @property
+    def minutes(self) -> float:
+        """Minutes of work so far, those before a stop included."""
+        return float(self.earlier) + (time.monotonic() - self.started) / 60

@@ -239,7 +239,11 @@ def judge(
     Raises:
         SettingsError: a region of another size than its photo, or no such device.
     """
-    scenes = list(make_scenes(images, regions, working_scale, seed))
+    scenes = []
+    for scene in make_scenes(images, regions, working_scale, seed):
+        scenes.append(scene)
+        if on_tile is not None:
+            on_tile(0, 0)
     drawn_px = sum(
         int((mask & s.counted).sum()) for s in scenes for picture in s.drawn for _, mask in picture.cracks
     )

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.adaptation_photos import Mask, PreparedPhoto
+from engine.errors import DivergedError
 from engine.inference import InferenceSettings, predict_probability_map
 from engine.models.base import CrackModel
 
@@ -35,6 +36,9 @@ def label_photos(
         settings: how to predict; its scale is not used.
         folder: is made; holds one file for each photo.
         on_photo: called with photos done and in all; may raise `CancelledError`.
+
+    Raises:
+        DivergedError: answers that are no numbers.
     """
 
     def beat(number: int) -> Callable[[int, int], None] | None:
@@ -48,6 +52,10 @@ def label_photos(
         kept = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
         if kept is None:
             probability = predict_probability_map(model, photo.image, flipped, beat(number))
+            if not np.isfinite(probability).all():
+                raise DivergedError(
+                    "The network's answers are no numbers any more.", "Lower the learning rate."
+                )
             kept = np.round(probability * 65535).astype(np.uint16)
             temporary = file.with_suffix(".tmp.png")
             cv2.imwrite(str(temporary), kept)

@@ -5,7 +5,7 @@ adapt; the look alone says whether its photos can be adapted to at all.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -175,6 +175,7 @@ def _middle_mean(values: Sequence[npt.NDArray[np.float32]]) -> float | None:
 def look_at(
     images: Sequence[npt.NDArray[np.uint8]],
     regions: Sequence[npt.NDArray[np.bool_] | None] | None = None,
+    on_image: Callable[[int, int], None] | None = None,
 ) -> SurveyLook:
     """Look at a survey's photos.
 
@@ -182,6 +183,7 @@ def look_at(
         images: at the working scale, each uint8 (H, W, 3), RGB. At most `MOST_LOOKED_AT`, evenly spread, are
             measured.
         regions: the part of each that is judged (the lane), bool (H, W); None: all of it.
+        on_image: called with images measured and in all; may raise `CancelledError` to stop.
 
     Returns:
         The look; measures are pooled over the photos that are neither black nor blank, those of cracks over
@@ -197,7 +199,11 @@ def look_at(
         )
     different = {(image.shape, hash(image.tobytes())): n for n, image in reversed(list(enumerate(images)))}
     chosen = spread_sample(sorted(different.values()), MOST_LOOKED_AT)
-    looks = [look_at_photo(images[n], regions[n]) for n in chosen]
+    looks = []
+    for done, number in enumerate(chosen):
+        looks.append(look_at_photo(images[number], regions[number]))
+        if on_image is not None:
+            on_image(done + 1, len(chosen))
     seen = [look for look in looks if look.kind not in (BLACK, BLANK)]
     roads = [look for look in looks if look.kind == ROAD]
 

@@ -124,10 +124,19 @@ class TestAdapt:
         made = adapt(black, base, SHORT, name="a", folder=tmp_path / "run")
         assert made.model is None and made.report["reasons"]
 
-    def test_an_absurd_learning_rate_is_not_accepted(self, base, tmp_path):
-        absurd = AdaptationSettings(**{**vars(SHORT), "learning_rate": 1e6})
-        made = adapt(PHOTOS, base, absurd, name="a", folder=tmp_path / "run")
-        assert not made.report["accepted"] and made.report["reasons"]
+    def test_what_was_spent_and_drawn_before_a_stop_is_kept(self, base, tmp_path, monkeypatch):
+        monkeypatch.setattr(adaptation, "SAVE_EVERY_S", 0.0)
+
+        def stop(progress):
+            if progress.stage == adaptation.LEARN.format(2):
+                raise CancelledError
+
+        with pytest.raises(CancelledError):
+            adapt(PHOTOS, base, SHORT, name="a", folder=tmp_path / "run", on_progress=stop)
+        (tmp_path / "run" / "minutes.json").write_text("7.5")
+        report = adapt(PHOTOS, base, SHORT, name="a", folder=tmp_path / "run").report
+        assert report["minutes"] > 7.5
+        assert [row["stage"] for row in report["curve"]] == [0, 1, 2]
 
     def test_photos_that_cannot_be_read_are_left_out(self, base, tmp_path):
         def broken():
@@ -140,6 +149,32 @@ class TestAdapt:
         settings = AdaptationSettings(**{**vars(SHORT), "model": "crack_segmenter"})
         made = adapt(PHOTOS, base, settings, name="a", folder=tmp_path / "run")
         assert made.card is not None and made.card.model == "crack_segmenter"
+
+
+class TestVerdict:
+    """The shipped base on cracked pavement: sound settings are accepted, absurd ones are not."""
+
+    SURVEY = [photo(number, side=160) for number in range(12)]  # noqa: RUF012
+
+    @pytest.fixture
+    def few_steps(self, monkeypatch):
+        monkeypatch.setattr(adaptation, "NOMINAL_GFLOPS", 0.06)
+
+    def run(self, tmp_path, **settings):
+        how = AdaptationSettings(batch=2, patch_px=64, device="cpu", **{"learning_rate": 1e-4, **settings})
+        return adapt(self.SURVEY, "base", how, name="a", folder=tmp_path / "run")
+
+    def test_a_sound_run_is_accepted(self, tmp_path):
+        made = self.run(tmp_path)
+        assert made.report["accepted"], made.report["reasons"]
+
+    def test_an_absurd_learning_rate_is_refused(self, tmp_path):
+        made = self.run(tmp_path, learning_rate=10.0)
+        assert not made.report["accepted"] and made.report["reasons"]
+
+    def test_the_loss_of_seed_000_alone_is_refused(self, tmp_path):
+        made = self.run(tmp_path, model="crack_segmenter", anchored=False)
+        assert not made.report["accepted"] and made.report["reasons"]
 
 
 class TestPhotos:
