@@ -227,7 +227,7 @@ def review_tile(actor: Actor, tile_id: int, *, accepted: bool, missed: bool) -> 
                 f"Tile {tile.position} has no blind answer of crack or no crack.", "Give it first."
             )
         tile.accepted, tile.missed = accepted, missed
-        tile.answered_by, tile.answered_at = actor.user_id, utc_now()
+        tile.reviewed_by, tile.reviewed_at = actor.user_id, utc_now()
 
 
 def sign_sample(actor: Actor, sample_id: int, name: str) -> str:

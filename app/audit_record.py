@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app import audit_data
 from db.models import (
@@ -73,6 +73,7 @@ def make_record(session: Session, sample: AuditSample, account: str) -> dict[str
         "may_train": sample.may_train,
         "signed": {"name": sample.signed_name, "account": account, "at": _time(sample.signed_at)},
         "answered_by": sorted({tile["answered_by"] for tile in tiles if tile["answered_by"]}),
+        "reviewed_by": sorted({tile["reviewed_by"] for tile in tiles if tile["reviewed_by"]}),
         "minimum_predicted_px": audit.MIN_PREDICTED_PX,
         "strata": strata_of(tiles),
         "figures": figures_of(tiles),
@@ -119,10 +120,12 @@ def strata_of(tiles: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _tiles(session: Session, sample_id: int) -> list[dict[str, Any]]:
+    reviewer = aliased(User)
     rows = session.execute(
-        select(AuditTile, SurveyImage.content_hash, User.name)
+        select(AuditTile, SurveyImage.content_hash, User.name, reviewer.name)
         .join(SurveyImage, SurveyImage.id == AuditTile.image_id)
         .outerjoin(User, User.id == AuditTile.answered_by)
+        .outerjoin(reviewer, reviewer.id == AuditTile.reviewed_by)
         .where(AuditTile.sample_id == sample_id)
         .order_by(AuditTile.position)
     )
@@ -132,8 +135,10 @@ def _tiles(session: Session, sample_id: int) -> list[dict[str, Any]]:
             "photo": content_hash,
             "answered_by": person,
             "answered_at": _time(tile.answered_at),
+            "reviewed_by": second_person,
+            "reviewed_at": _time(tile.reviewed_at),
         }
-        for tile, content_hash, person in rows
+        for tile, content_hash, person, second_person in rows
     ]
 
 

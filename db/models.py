@@ -251,6 +251,8 @@ class AuditTile(Base):
     missed: Mapped[bool | None]
     answered_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     answered_at: Mapped[datetime | None]
+    reviewed_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    reviewed_at: Mapped[datetime | None]
 
 
 class AnalysisResult(Base):

@@ -107,9 +107,12 @@ def upgrade() -> None:
     sa.Column('missed', sa.Boolean(), nullable=True),
     sa.Column('answered_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
     sa.Column('answered_at', db.base.UtcDateTime(), nullable=True),
+    sa.Column('reviewed_by', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=True),
+    sa.Column('reviewed_at', db.base.UtcDateTime(), nullable=True),
     sa.CheckConstraint("answer IN ('crack', 'none', 'unsure')", name=op.f('ck_audit_tile_answer')),
     sa.ForeignKeyConstraint(['answered_by'], ['user.id'], name=op.f('fk_audit_tile_answered_by')),
     sa.ForeignKeyConstraint(['image_id'], ['survey_image.id'], name=op.f('fk_audit_tile_image_id'), ondelete='CASCADE'),
+    sa.ForeignKeyConstraint(['reviewed_by'], ['user.id'], name=op.f('fk_audit_tile_reviewed_by')),
     sa.ForeignKeyConstraint(['sample_id'], ['audit_sample.id'], name=op.f('fk_audit_tile_sample_id'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit_tile')),
     sa.UniqueConstraint('sample_id', 'position', name=op.f('uq_audit_tile_sample_id_position'))

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app import audit_actions, audit_data, identity
 from app.actions import Actor, PermissionDeniedError
 from app.api import MASK_COLOUR
-from db.models import AuditEvent, AuditSample, AuditTile
+from db.models import AuditEvent, AuditSample, AuditTile, User
 from db.session import transaction
 from db.storage import get_storage
 from engine.audit import verify_record
@@ -176,6 +176,31 @@ def test_a_signature_needs_all_answers_and_a_full_name_and_then_nothing_changes(
         session.execute(update(AuditSample).values(record={**record, "survey": "June"}))
     forged = audit_data.samples(actor().agency_id, sample_id=sample_id)[0]
     assert not verify_record(forged["record"], forged["record_hash"])
+
+
+def test_who_answered_blind_stays_known_when_somebody_else_compares(filled: Filled) -> None:
+    sample_id = draw(filled)
+    finish(sample_id)
+    tile = int(str(tiles_of(sample_id)[1]["id"]))
+    with transaction() as session:
+        other = User(email="eve@example.org", name="Eve Other")
+        session.add(other)
+        session.flush()
+        other_id = other.id
+        before = session.get_one(AuditTile, tile).answered_at
+    reviewer = Actor(other_id, actor().agency_id, Role.SURVEYOR)
+    audit_actions.review_tile(reviewer, tile, accepted=False, missed=True)
+    with transaction() as session:
+        kept = session.get_one(AuditTile, tile)
+        assert (kept.answered_by, kept.answered_at) == (actor().user_id, before)
+        assert kept.reviewed_by == other_id and kept.reviewed_at is not None
+        own = session.get_one(User, actor().user_id).name
+    audit_actions.sign_sample(actor(), sample_id, "Ada Lovelace")
+    record = audit_data.samples(actor().agency_id, sample_id=sample_id)[0]["record"]
+    unsure, compared = record["tiles"][:2]
+    assert (compared["answered_by"], compared["reviewed_by"]) == (own, "Eve Other")
+    assert (unsure["answered_by"], unsure["reviewed_by"], unsure["reviewed_at"]) == (own, None, None)
+    assert (record["answered_by"], record["reviewed_by"]) == ([own], sorted([own, "Eve Other"]))
 
 
 def test_a_second_sample_of_the_checkpoint_says_that_there_was_one(filled: Filled) -> None:
