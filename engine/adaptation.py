@@ -176,7 +176,11 @@ def _train_stage(
 
 
 def _identity(photos: Sequence[SurveyPhoto], base: str | Path, settings: AdaptationSettings) -> str:
-    named = [file_sha256(resolve_checkpoint(base)), repr(settings), *(photo.name for photo in photos)]
+    named = [
+        file_sha256(resolve_checkpoint(base)),
+        repr(vars(settings) | {"parts": sorted(settings.parts)}),
+        *(photo.name for photo in photos),
+    ]
     return hashlib.sha256("\0".join(named).encode(errors="surrogateescape")).hexdigest()
 
 
