@@ -24,9 +24,10 @@ from engine.vocabulary import AuditAnswer
 
 FORMAT = "pavescope audit 1"
 STATEMENT = (
-    "These figures were measured on a random sample of tiles, not on every tile. The true figures of all "
-    "tiles that were sampled from lie within the intervals in about 95 of 100 such audits. They hold for "
-    "this survey's photos, this checkpoint and these settings, and for no others."
+    "These figures were measured on a random sample of tiles, not on every tile. In simulated audits of 60 "
+    "and of 200 tiles the interval of precision held the true share in 94 to 100 of 100, that of recall in "
+    "86 to 99 of 100; the other figures were not simulated. All hold for this survey's photos, this "
+    "checkpoint and these settings, and for no others."
 )
 METHOD = (
     "Stratified random sample of tiles without replacement: one stratum of tiles with fewer than "
