@@ -196,10 +196,10 @@ def _tile_rows(
 
 def answer_tile(actor: Actor, tile_id: int, answer: AuditAnswer) -> None:
     """Save the blind answer. It stays as it is once the model's answer could be seen; "unsure", after which
-    nothing is shown, may be changed.
+    nothing is shown, may be changed while a tile of the sample waits: then the figures are shown.
 
     Raises:
-        SettingsError: the sample is signed, or the tile has its answer.
+        SettingsError: the sample is signed, the tile has its answer, or it is "unsure" and no tile waits.
     """
     require(actor, Role.SURVEYOR, "answer in an audit")
     with transaction() as session:
@@ -208,6 +208,11 @@ def answer_tile(actor: Actor, tile_id: int, answer: AuditAnswer) -> None:
             raise SettingsError(
                 f"Tile {tile.position} has its blind answer, and the model's was shown after it.",
                 "It can no longer be changed: it would not be blind.",
+            )
+        if tile.answer == AuditAnswer.UNSURE and not _waiting(session, tile.sample_id):
+            raise SettingsError(
+                f"Tile {tile.position} was left unsure, and no tile waits: the figures are shown.",
+                "It stays unsure: another answer would not be blind.",
             )
         tile.answer = answer
         tile.answered_by, tile.answered_at = actor.user_id, utc_now()
@@ -242,10 +247,7 @@ def sign_sample(actor: Actor, sample_id: int, name: str) -> str:
         raise SettingsError(f"{full_name!r} is not a full name.", "Type your first and last name.")
     with transaction() as session:
         sample = _open_sample(session, actor, sample_id)
-        waiting = session.scalar(
-            select(func.count()).where(AuditTile.sample_id == sample.id, audit_data.still_open())
-        )
-        if waiting:
+        if waiting := _waiting(session, sample.id):
             raise SettingsError(f"{waiting} tiles of audit {sample.id} still wait.", "Answer them first.")
         sample.signed_by, sample.signed_name, sample.signed_at = actor.user_id, full_name, utc_now()
         account = session.get_one(User, actor.user_id).name
@@ -260,6 +262,14 @@ def sign_sample(actor: Actor, sample_id: int, name: str) -> str:
             record_hash=sample.record_hash,
         )
         return sample.record_hash
+
+
+def _waiting(session: Session, sample_id: int) -> int:
+    """Tiles of a sample that still wait for an answer or its comparison."""
+    return (
+        session.scalar(select(func.count()).where(AuditTile.sample_id == sample_id, audit_data.still_open()))
+        or 0
+    )
 
 
 def _open_sample(session: Session, actor: Actor, sample_id: int) -> AuditSample:

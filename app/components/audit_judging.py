@@ -40,7 +40,9 @@ def judge(tile: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
     if problem := st.session_state.pop(PROBLEM, None):
         show_error(problem)
     blind = tile["answer"] not in audit_data.JUDGED
-    keys = ["c", "n", "u"] if blind else ["a", "r", "m"]
+    # Once no tile waits the figures are shown: what is unsure then stays so.
+    settled = tile["answer"] == AuditAnswer.UNSURE and done == len(tiles)
+    keys = [] if settled else ["c", "n", "u"] if blind else ["a", "r", "m"]
     keys += ["b"] if tile["position"] > 1 else []
     waiting = [other["id"] for other in tiles if audit_data.is_open(other) and other["id"] != tile["id"]]
     left, right = st.columns([2.3, 1], gap="medium")
@@ -56,7 +58,10 @@ def judge(tile: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
     with right, st.container(key="audit-answers"):
         st.html(BIG_BUTTONS)
         st.caption(f"Tile {tile['position']} of {len(tiles)}")
-        if blind:
+        if settled:
+            st.subheader("You were unsure of this tile.")
+            st.caption("No tile waits any more and the figures are shown: another answer would not be blind.")
+        elif blind:
             _ask_blind(tile)
         else:
             _ask_review(tile)
@@ -73,7 +78,8 @@ def _ask_blind(tile: dict[str, Any]) -> None:
         _button(st, tile, key, f"{ANSWER_WORDS[answer]} ({key.upper()})", chosen=tile["answer"] == answer)
     st.caption(
         "The model's answer is shown after yours is saved, and yours can then no longer be changed. "
-        "A tile you are unsure of is counted, and left out of the figures."
+        "A tile you are unsure of is counted, and left out of the figures; you may come back to it as long "
+        "as a tile waits."
     )
 
 

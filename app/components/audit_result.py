@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import audit_actions
+from app import audit_actions, audit_data
 from app.audit_record import METHOD, STATEMENT, figures_of, strata_of
 from app.components.messages import plain, show_error
 from app.components.spreadsheet import to_csv
@@ -21,6 +21,8 @@ FIGURES = {
     "accept_rate": ("Accepted", "of the tiles with a prediction, those in which what was drawn was accepted"),
     "missed_rate": ("Missed cracks", "of all tiles, those with cracks that were not drawn"),
 }
+
+MODEL_FACTS = ("stratum", "stratum_tiles", "predicted_px")  # what the model found in a tile
 
 
 def show_result(sample: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
@@ -66,6 +68,15 @@ def stratum_table(strata: list[dict[str, Any]]) -> pd.DataFrame:
         "unsure": "unsure",
     }
     return pd.DataFrame(strata)[list(names)].rename(columns=names)
+
+
+def tile_table(tiles: list[dict[str, Any]], *, signed: bool) -> pd.DataFrame:
+    """The tiles to download; before the signature nothing of what the model found in unsure ones."""
+    table = pd.DataFrame(tiles).drop(columns=["id", "photo_width_px", "photo_height_px"])
+    if signed:
+        return table
+    counts = table[list(MODEL_FACTS)].astype("Int64")
+    return table.assign(**counts.where(table["answer"].isin(audit_data.JUDGED)))
 
 
 def _sign(sample: dict[str, Any]) -> None:
@@ -115,7 +126,7 @@ def _downloads(sample: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
     )
     table.download_button(
         "Tiles (CSV)",
-        to_csv(pd.DataFrame(tiles).drop(columns=["id", "photo_width_px", "photo_height_px"])),
+        to_csv(tile_table(tiles, signed=sample["record"] is not None)),
         f"audit-{sample['id']}-tiles.csv",
         "text/csv",
         icon=":material/download:",

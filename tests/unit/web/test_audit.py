@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 from sqlalchemy import select, update
@@ -11,6 +12,8 @@ from starlette.testclient import TestClient
 from app import audit_actions, audit_data, identity
 from app.actions import Actor, PermissionDeniedError
 from app.api import MASK_COLOUR
+from app.components.audit_result import MODEL_FACTS, tile_table
+from app.components.spreadsheet import to_csv
 from db.models import AuditEvent, AuditSample, AuditTile, User
 from db.session import transaction
 from db.storage import get_storage
@@ -141,6 +144,33 @@ def test_the_blind_answer_comes_first_and_stays(filled: Filled) -> None:
         assert (kept.answer, kept.accepted, kept.missed) == ("crack", True, False)
 
 
+def test_unsure_stays_once_no_tile_waits_and_the_figures_are_shown(filled: Filled) -> None:
+    sample_id = draw(filled)
+    first, second = (int(str(tile["id"])) for tile in tiles_of(sample_id)[:2])
+    finish(sample_id)
+    with pytest.raises(SettingsError, match="left unsure"):
+        audit_actions.answer_tile(actor(), first, AuditAnswer.CRACK)
+    audit_actions.review_tile(actor(), second, accepted=False, missed=True)  # opens nothing again
+    with pytest.raises(SettingsError, match="left unsure"):
+        audit_actions.answer_tile(actor(), first, AuditAnswer.NONE)
+    assert tiles_of(sample_id)[0]["answer"] == "unsure"
+
+
+def test_tiles_to_download_tell_nothing_of_unsure_ones_before_the_signature(filled: Filled) -> None:
+    sample_id = draw(filled)
+    finish(sample_id)
+    tiles = tiles_of(sample_id)
+    hidden = list(MODEL_FACTS)
+    early = tile_table(tiles, signed=False)
+    assert early.loc[0, hidden].isna().all() and early.loc[0, "answer"] == "unsure"
+    assert (early.loc[1:, hidden] == pd.DataFrame(tiles).loc[1:, hidden]).all(axis=None)
+    header, first, second = (line.split(",") for line in to_csv(early).decode("utf-8-sig").splitlines()[:3])
+    of_unsure, of_judged = dict(zip(header, first, strict=True)), dict(zip(header, second, strict=True))
+    assert [of_unsure[name] for name in hidden] == [""] * 3
+    assert [of_judged[name] for name in hidden] == [str(tiles[1][name]) for name in hidden]
+    assert tile_table(tiles, signed=True).loc[0, hidden].tolist() == [tiles[0][name] for name in hidden]
+
+
 def test_a_signature_needs_all_answers_and_a_full_name_and_then_nothing_changes(filled: Filled) -> None:
     sample_id = draw(filled, may_train=True)
     with pytest.raises(SettingsError, match="12 tiles"):
@@ -162,6 +192,7 @@ def test_a_signature_needs_all_answers_and_a_full_name_and_then_nothing_changes(
     assert (record["figures"]["judged"], record["figures"]["unsure"]) == (11, 1)
     assert [stratum["population_tiles"] for stratum in record["strata"]] == [6, 3, 3]
     assert len(record["tiles"]) == 12 and "random sample" in record["statement"]
+    assert "of recall in 86 to 99 of 100" in record["statement"]  # docs/guide/audit.md has the table
     tile = int(str(tiles_of(sample_id)[0]["id"]))
     for change in (
         lambda: audit_actions.answer_tile(actor(), tile, AuditAnswer.CRACK),

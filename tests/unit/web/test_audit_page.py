@@ -72,6 +72,17 @@ def test_unsure_goes_on_at_once_and_back_leads_to_it_again(filled: Filled) -> No
     assert (tiles_of(sample_id)[0]["answer"], tiles_of(sample_id)[0]["accepted"]) == ("crack", False)
 
 
+def test_a_finished_audits_unsure_tile_can_no_longer_be_answered(filled: Filled) -> None:
+    sample_id = draw(filled)
+    finish(sample_id)
+    page = open_page("audit", survey=filled.survey, sample=sample_id, tile=1)
+    assert "You were unsure of this tile." in said(page)
+    assert {"Crack (C)", "No crack (N)", "Unsure (U)", "Accept (A)"}.isdisjoint(labels(page))
+    assert "What was measured" not in said(page)
+    press(page, "To the figures")
+    assert "What was measured" in said(page)
+
+
 def test_an_audit_is_resumed_finished_and_signed(filled: Filled) -> None:
     sample_id = draw(filled)
     finish(sample_id)
