@@ -172,10 +172,10 @@ def _collection(features: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
-    """The photos in a box as GeoJSON points, or cells with count and mean where there are too many.
+    """The photos in a box as GeoJSON points, or cells where there are too many.
 
     `value` is the crack density in m/m², or the cracked share of the image in % without a GSD; `low` and
-    `high` are the ends of its interval.
+    `high` are the ends of its interval. A cell has its photos' count and mean, without an interval.
     """
     west, south, east, north = box
     inside = (

@@ -122,7 +122,8 @@ def show_comparison(found: dict[str, Any], first: int) -> None:
         )  # fmt: skip
         st.caption(
             f"{len(photos)} photos of {plain(found['survey'])}, compared {found['created_at']:%Y-%m-%d}. "
-            "Figures are the cracked area; the photo shown first is the one on which they differ most."
+            "Figures are the cracked area, without an interval; the photo shown first is the one on which "
+            "they differ most."
         )
     lines = chosen["selection"]["rows"]
     with picture:
