@@ -119,6 +119,7 @@ def segment_images(paths: list[Path], out: Path, checkpoint: str) -> dict[str, A
         results[stem] = {"crack_area_ratio": measured.crack_area_ratio, "cracks": len(measured.cracks)}
     if not results:
         raise EngineError("There was no photo to segment.", "Name photos, or folders of photos.")
+    say("These shares come without an interval; the analysis of a survey gives one.")
     return {
         "checkpoint": checkpoint,
         "threshold": card.threshold,

@@ -132,6 +132,7 @@ def test_segment_and_evaluate_agree(labelled: Path, photos: Path, tmp_path: Path
     segmented = pavescope(home, "segment", photos, "--out", out)
     assert segmented.code == 0, segmented.err
     assert "notes.jpg is not a photo" in segmented.out + segmented.err
+    assert "without an interval" in segmented.out + segmented.err
     assert {path.name for path in out.iterdir()} == {
         f"{stem}_{kind}.png" for stem in ("000", "001") for kind in ("mask", "probability")
     }
