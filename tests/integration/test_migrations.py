@@ -41,8 +41,13 @@ def test_rows_and_what_refers_to_them_survive_an_upgrade(database: str) -> None:
             "INSERT INTO agency (id, name, created_at) VALUES (1, 'A', '2026-01-01')",
             "INSERT INTO checkpoint (id, name, content_hash, model, origin, card, created_at)"
             " VALUES (1, 'base', 'h', 'm', 'base', '{}', '2026-01-01')",
+            "INSERT INTO agency (id, name, created_at) VALUES (2, 'B', '2026-01-01')",
+            "INSERT INTO checkpoint (id, name, content_hash, model, origin, card, created_at)"
+            " VALUES (2, 'ours', 'h2', 'm', 'base', '{}', '2026-01-01'),"
+            " (3, 'both', 'h3', 'm', '', '{}', '2026-01-01'),"
+            " (4, 'unused', 'h4', 'm', '', '{}', '2026-01-01')",
             "INSERT INTO survey (id, agency_id, name, clock_offset_s, shown_checkpoint_id, created_at)"
-            " VALUES (1, 1, 'S', 0, 1, '2026-01-01')",
+            " VALUES (1, 1, 'S', 0, 1, '2026-01-01'), (2, 2, 'T', 0, 1, '2026-01-01')",
             "INSERT INTO job (id, agency_id, kind, parameters, survey_id, unique_key, state, attempt,"
             " failures, max_attempts, progress_done, progress_total, progress_message,"
             " cancel_requested, created_at)"
@@ -50,17 +55,40 @@ def test_rows_and_what_refers_to_them_survive_an_upgrade(database: str) -> None:
             " 0, 3, 0, 0, '', false, '2026-01-01')",
             "INSERT INTO survey_image (id, survey_id, content_hash, original_name, size_bytes, width_px,"
             " height_px, position_source, flags, notes)"
-            " VALUES (1, 1, 'i', 'i.jpg', 1, 1, 1, 'none', '[]', '[]')",
+            " VALUES (1, 1, 'i', 'i.jpg', 1, 1, 1, 'none', '[]', '[]'),"
+            " (2, 2, 'j', 'j.jpg', 1, 1, 1, 'none', '[]', '[]')",
             "INSERT INTO analysis_result (id, image_id, checkpoint_id, settings_hash, settings, job_id,"
-            " attempt, threshold, created_at) VALUES (1, 1, 1, 's', '{}', 1, 1, 0.5, '2026-01-01')",
+            " attempt, threshold, created_at) VALUES (1, 1, 1, 's', '{}', 1, 1, 0.5, '2026-01-01'),"
+            " (2, 2, 2, 's', '{}', 1, 1, 0.5, '2026-01-01'), (3, 1, 3, 's', '{}', 1, 1, 0.5, '2026-01-01'),"
+            " (4, 2, 3, 's', '{}', 1, 1, 0.5, '2026-01-01')",
         ):
             connection.execute(text(statement))
     command.upgrade(alembic_config(), "head")
     with get_engine().begin() as connection:
-        assert connection.execute(text("SELECT job_id FROM analysis_result")).scalar_one() == 1
-        assert connection.execute(text("SELECT shown_checkpoint_id FROM survey")).scalar_one() == 1
+        assert connection.execute(text("SELECT job_id FROM analysis_result")).scalars().all() == [1] * 4
+        owners = connection.execute(text("SELECT agency_id FROM checkpoint ORDER BY id")).scalars().all()
+        assert owners == [None, 2, None, None], "shipped, of B, of both, of nobody knows whom"
+        shown = connection.execute(text("SELECT shown_checkpoint_id FROM survey")).scalars().all()
+        assert shown == [1, 1]
         connection.execute(text("UPDATE job SET kind = 'adapt_survey'"))
     if get_engine().dialect.name == "sqlite":
         with get_engine().connect() as connection:
             assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
             assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+def test_the_only_agency_owns_checkpoints_that_nothing_names_yet(database: str) -> None:
+    command.downgrade(alembic_config(), "0001")
+    with get_engine().begin() as connection:
+        connection.execute(text("INSERT INTO agency (id, name, created_at) VALUES (7, 'A', '2026-01-01')"))
+        connection.execute(
+            text(
+                "INSERT INTO checkpoint (id, name, content_hash, model, origin, card, created_at) VALUES"
+                " (1, 'base-0123abcd', 'h1', 'm', 'base', '{}', '2026-01-01'),"
+                " (2, 'ours-0123abcd', 'h2', 'm', 'base', '{}', '2026-01-01')"
+            )
+        )
+    command.upgrade(alembic_config(), "head")
+    with get_engine().connect() as connection:
+        owners = connection.execute(text("SELECT agency_id FROM checkpoint ORDER BY id")).scalars().all()
+    assert owners == [None, 7]
