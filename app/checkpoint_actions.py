@@ -19,6 +19,7 @@ from db.session import reading, transaction
 from db.storage import get_storage
 from engine.cards import BASE_NAME, base_checkpoint_path, file_sha256
 from engine.errors import CheckpointError, SettingsError
+from engine.foreign_checkpoints import check_foreign_checkpoint, prove_it_loads
 from engine.model_names import MODEL_NAMES
 from engine.vocabulary import JobKind, JobState, Role
 from jobs import queue
@@ -32,8 +33,8 @@ def register_base() -> None:
     with reading() as session:
         if checkpoint_queries.find_checkpoint(session, None, BASE_NAME) is not None:
             return
-        content_hash = file_sha256(base_checkpoint_path())
-        if session.scalar(select(Checkpoint.id).where(Checkpoint.content_hash == content_hash)) is not None:
+        same = Checkpoint.content_hash == file_sha256(base_checkpoint_path())
+        if session.scalar(select(Checkpoint.id).where(same, Checkpoint.agency_id.is_(None))) is not None:
             return
     with transaction() as session:
         registry.ensure_checkpoint(session, get_storage(), BASE_NAME)
@@ -67,22 +68,35 @@ def promote_checkpoint(actor: Actor, checkpoint_id: int) -> None:
     """Put a checkpoint in force: new analyses use it. Results of others stay as they are.
 
     Raises:
-        SettingsError: its gate refused it, with the gate's reasons; or it is in force already.
+        CheckpointError: it came from elsewhere and cannot be loaded.
+        SettingsError: its gate refused it, with the gate's reasons; it is in force already; or it came from
+            elsewhere, was never used, and cannot be tried here.
     """
     require(actor, Role.ENGINEER, "promote a checkpoint")
+    _require_loaded(actor, checkpoint_id)
     with transaction() as session:
         checkpoint = checkpoint_queries.get_checkpoint(session, actor.agency_id, checkpoint_id)
-        if checkpoint.accepted is False:
-            reasons = " ".join(checkpoint.report.get("reasons") or ["It gave no reasons."])
-            raise SettingsError(
-                f"The gate refused {checkpoint.name!r}, so it cannot be put in force: {reasons}",
-                "Adapt again with more or better photos, or keep the checkpoint in force.",
-            )
+        registry.require_accepted(checkpoint, "put in force")
         before = registry.promoted_checkpoint(session, get_storage(), actor.agency_id)
         if before.id == checkpoint.id:
             raise SettingsError(f"{checkpoint.name!r} is in force already.", "There is nothing to do.")
         session.add(Promotion(agency_id=actor.agency_id, checkpoint_id=checkpoint.id, user_id=actor.user_id))
         record_event(session, actor, "checkpoint.promote", checkpoint.name, before=before.name)
+
+
+def _require_loaded(actor: Actor, checkpoint_id: int) -> None:
+    """A file from elsewhere may hold other weights than its card says: every analysis would fail."""
+    with reading() as session:
+        checkpoint = checkpoint_queries.get_checkpoint(session, actor.agency_id, checkpoint_id)
+        if checkpoint.report.get("loads") is not False or checkpoint_queries.was_loaded(session, checkpoint):
+            return
+        registry.require_accepted(checkpoint, "put in force")
+        file = registry.checkpoint_file(get_storage(), checkpoint)
+    if not prove_it_loads(file, checkpoint.name):
+        raise SettingsError(
+            f"{checkpoint.name!r} came from elsewhere, and nothing has worked with it yet.",
+            "Compare it with the checkpoint in force first.",
+        )
 
 
 def roll_back(actor: Actor) -> str:
@@ -141,10 +155,12 @@ def import_checkpoint(actor: Actor, path: Path, name: str, file_name: str | None
         file_name: the name people know the file by, where it differs from the path's.
 
     Raises:
-        CheckpointError: not such a file, damaged, or registered already.
+        CheckpointError: not such a file, damaged, not to be loaded, or registered already.
         SettingsError: the name is taken or cannot be one.
     """
     require(actor, Role.ENGINEER, "import a checkpoint")
+    check_foreign_checkpoint(path, file_name)
+    loads = prove_it_loads(path, file_name)
     with transaction() as session:
         checkpoint = registry.import_checkpoint(
             session,
@@ -154,6 +170,7 @@ def import_checkpoint(actor: Actor, path: Path, name: str, file_name: str | None
             created_by=actor.user_id,
             name=name,
             file_name=file_name,
+            loads=loads,
         )
         record_event(
             session,
@@ -212,7 +229,8 @@ def request_adaptation(
 
     Raises:
         CheckpointError: no such base.
-        SettingsError: the survey has no photos, the name is taken, or a value is out of range.
+        SettingsError: the survey has no photos, the gate refused the base, the name is taken, or a value
+            is out of range.
     """
     require(actor, Role.ENGINEER, "adapt a checkpoint")
     if not MINUTES_RANGE[0] <= minutes <= MINUTES_RANGE[1]:
@@ -232,6 +250,8 @@ def request_adaptation(
             if base
             else registry.promoted_checkpoint(session, get_storage(), actor.agency_id)
         )
+        # The gate compares with the base: what passes beside a refused one has proved nothing.
+        registry.require_accepted(start, "adapted further")
         parameters = {
             "name": name,
             "base_id": start.id,

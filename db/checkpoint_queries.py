@@ -74,6 +74,16 @@ def uses_of(session: Session, checkpoint: Checkpoint) -> list[str]:
     return uses
 
 
+def was_loaded(session: Session, checkpoint: Checkpoint) -> bool:
+    """Whether some analysis or comparison has worked with a checkpoint."""
+    analysed = select(AnalysisResult.id).where(
+        AnalysisResult.checkpoint_id == checkpoint.id, AnalysisResult.error.is_(None)
+    )
+    sides = (Comparison.first_checkpoint_id, Comparison.second_checkpoint_id)
+    compared = select(Comparison.id).where(or_(*(side == checkpoint.id for side in sides)))
+    return any(session.scalar(query.limit(1)) is not None for query in (analysed, compared))
+
+
 def _count(session: Session, column: Any, checkpoint_id: int) -> int:
     return session.scalar(select(func.count()).where(column == checkpoint_id)) or 0
 

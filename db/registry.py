@@ -18,6 +18,8 @@ from engine.foreign_checkpoints import check_foreign_checkpoint
 
 # `Checkpoint.origin` holds the name of a parent.
 LONGEST_NAME = 100
+UNPROVED = {"loads": False}
+"""Report of a file from elsewhere that nobody has loaded yet."""
 
 
 def ensure_checkpoint(
@@ -38,18 +40,19 @@ def ensure_checkpoint(
         return found
     path = resolve_checkpoint(name_or_path)
     content_hash = file_sha256(path)
+    shipped = _shipped_as(content_hash) is not None
     if found := session.scalar(select(Checkpoint).where(Checkpoint.content_hash == content_hash)):
-        if found.agency_id not in (None, agency_id):
+        if shipped and found.agency_id is not None:  # shipped since, or a copy was registered first
+            found.agency_id = None
+        elif found.agency_id not in (None, agency_id):
             raise _elsewhere(path.name)
         return found
-    shipped = path.parent == WEIGHTS_DIR
     card = read_card(path) if shipped else check_foreign_checkpoint(path)
     # A later version may ship another file of the same name; results keep naming this one.
     shown = "".join(c for c in card.name if c.isprintable() and c not in "/\\")[: LONGEST_NAME - 9].strip()
     name = f"{shown or 'checkpoint'}-{content_hash[:8]}"
-    return _add(
-        session, storage, path, card, name=name, agency_id=None if shipped else agency_id, **_verdict(card)
-    )
+    verdict = {} if shipped else {"report": UNPROVED} | _verdict(card)
+    return _add(session, storage, path, card, name=name, agency_id=None if shipped else agency_id, **verdict)
 
 
 def register_checkpoint(
@@ -85,7 +88,10 @@ def register_checkpoint(
     """
     name = free_name(session, name)
     card = check_foreign_checkpoint(path)
-    same = session.scalar(select(Checkpoint).where(Checkpoint.content_hash == file_sha256(path)))
+    content_hash = file_sha256(path)
+    if shipped := _shipped_as(content_hash):
+        raise CheckpointError(f"The same file is shipped as {shipped}.", "Use that one.")
+    same = session.scalar(select(Checkpoint).where(Checkpoint.content_hash == content_hash))
     if same is not None:
         if same.agency_id not in (None, agency_id):
             raise _elsewhere(path.name)
@@ -114,15 +120,16 @@ def import_checkpoint(
     created_by: int,
     name: str,
     file_name: str | None = None,
+    loads: bool = False,
 ) -> Checkpoint:
     """Register a file that came from elsewhere. Its own gate's refusal stays; its acceptance was of another
-    survey, so it counts as not judged.
+    survey, so it counts as not judged. `loads`: see `engine.foreign_checkpoints.prove_it_loads`.
 
     Raises:
         CheckpointError: not a sound checkpoint, or registered already.
         SettingsError: the name is taken or cannot be one.
     """
-    verdict = _verdict(check_foreign_checkpoint(path, file_name))
+    verdict = ({} if loads else {"report": UNPROVED}) | _verdict(check_foreign_checkpoint(path, file_name))
     return register_checkpoint(
         session, storage, path, agency_id=agency_id, created_by=created_by, name=name, **verdict
     )
@@ -149,6 +156,21 @@ def free_name(session: Session, name: str) -> str:
     if taken or re.fullmatch(rf"({shipped})(-[0-9a-f]{{8}})?", cleaned):
         raise SettingsError(f"The name {cleaned!r} is taken by another checkpoint.", "Choose another name.")
     return cleaned
+
+
+def require_accepted(checkpoint: Checkpoint, purpose: str) -> None:
+    """Raises SettingsError, with the gate's reasons, where the gate refused a checkpoint for good.
+
+    Args:
+        checkpoint: the checkpoint.
+        purpose: what it cannot be, as "put in force".
+    """
+    if checkpoint.accepted is False:
+        reasons = " ".join(checkpoint.report.get("reasons") or ["It gave no reasons."])
+        raise SettingsError(
+            f"The gate refused {checkpoint.name!r}, so it cannot be {purpose}: {reasons}",
+            "Adapt again with more or better photos, or keep the checkpoint in force.",
+        )
 
 
 def promoted_checkpoint(session: Session, storage: Storage, agency_id: int) -> Checkpoint:
@@ -212,6 +234,12 @@ def _verdict(card: CheckpointCard) -> dict[str, Any]:
     reasons = gate.get("reasons")
     said = [str(reason) for reason in reasons] if isinstance(reasons, list | tuple) else []
     return {"accepted": False, "report": {"accepted": False, "reasons": said, "gate": gate}}
+
+
+def _shipped_as(content_hash: str) -> str | None:
+    """Name of the shipped checkpoint that has these bytes."""
+    shipped = (path.stem for path in WEIGHTS_DIR.glob("*.safetensors") if file_sha256(path) == content_hash)
+    return next(shipped, None)
 
 
 def _elsewhere(name: str) -> CheckpointError:

@@ -57,9 +57,9 @@ from engine.train import keep_freed_memory, train
 from engine.train_settings import TrainSettings
 from engine.training_data import ADAPT_PARTS, PatchRecipe
 
-NOMINAL_GFLOPS = 350.0
-"""Operations a second, in 10^9, of training on two CPU cores: turns minutes into steps, so that the same
-settings take the same steps."""
+NOMINAL_GFLOPS, NOMINAL_PATCH_S = 350.0, 0.012
+"""Operations a second, in 10^9, of training on two CPU cores, and seconds to draw a patch of 192 px: they
+turn minutes into steps, so that the same settings take the same steps."""
 CUDA_BATCHES = 4
 SAVE_EVERY_S = 45.0
 
@@ -117,8 +117,9 @@ class Adaptation:
 
 def plan_steps(model: CrackModel, settings: AdaptationSettings) -> list[int]:
     """Steps of each stage: as many as the minutes hold at the nominal speed, whatever this machine's is."""
-    per_step = 3 * settings.batch * count_gflops(model, settings.patch_px)
-    total = TRAINING_SHARE * settings.minutes * 60 * NOMINAL_GFLOPS / per_step
+    computed_s = 3 * settings.batch * count_gflops(model, settings.patch_px) / NOMINAL_GFLOPS
+    drawn_s = settings.batch * NOMINAL_PATCH_S * (settings.patch_px / 192) ** 2
+    total = TRAINING_SHARE * settings.minutes * 60 / (computed_s + drawn_s)
     return [max(1, round(total * share)) for share in settings.stages]
 
 

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Session
 
 from db import checkpoint_queries, queries
 from db import jobs as job_rows
 from db.models import Checkpoint, Job, Survey
-from db.registry import checkpoint_file, free_name, register_checkpoint
+from db.registry import checkpoint_file, free_name, register_checkpoint, require_accepted
 from db.session import reading
 from db.settings import get_settings
 from db.storage import Storage, get_storage
@@ -49,6 +50,7 @@ def adapt_survey(job: RunningJob) -> None:
 
     Raises:
         EngineError: the photos cannot be adapted to, or training diverged; nothing is registered.
+        SettingsError: the gate refused the base.
     """
     from engine.adaptation import AdaptationSettings, adapt
 
@@ -57,6 +59,7 @@ def adapt_survey(job: RunningJob) -> None:
         survey = session.get_one(Survey, job.claimed.survey_id)
         base = checkpoint_queries.get_checkpoint(session, job.claimed.agency_id, told["base_id"])
         images = queries.survey_images(session, survey.id)
+    require_accepted(base, "adapted further")
     settings = AdaptationSettings(
         minutes=told["minutes"], seed=told["seed"], model=told["model"], device=get_settings().device
     )
@@ -71,12 +74,20 @@ def adapt_survey(job: RunningJob) -> None:
     )
     if adaptation.model is None or adaptation.card is None:
         shutil.rmtree(folder, ignore_errors=True)
+        job.save(partial(_keep_refusal, job, adaptation.report))
         raise EngineError(
             f"{survey.name} cannot be adapted to: {' '.join(adaptation.report['reasons'])}",
             "Go on with the present checkpoint, or adapt to other photos.",
         )
     _register(job, survey, base, adaptation, storage)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _keep_refusal(job: RunningJob, report: dict[str, Any], session: Session) -> None:
+    """For those who read the job; the error has the reasons in one text."""
+    row = session.get_one(Job, job.claimed.id)
+    refused = {key: report[key] for key in ("accepted", "reasons", "images")}
+    row.parameters = {**job.parameters, "refused": {**refused, "attempt": job.claimed.attempt}}
 
 
 def abandoned_states(active: Collection[int]) -> list[Path]:

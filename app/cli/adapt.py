@@ -1,5 +1,7 @@
 """`pavescope adapt`: fit a checkpoint to a survey's photos without a label."""
 
+import fcntl
+import hashlib
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from engine.adaptation_state import OnProgress, Progress
     from engine.pavement import RgbImage
 
+LOCK = "lock"
 KEYS = (
     "checkpoint", "accepted", "reasons", "threshold", "working_scale", "minutes", "images", "steps", "stages",
     "gate", "drift", "seed",
@@ -30,7 +33,7 @@ HELP = (
     "Fit a checkpoint to photos without a label: a folder of photos, or a survey by its name.\n\n"
     "The result is registered under NAME with the gate's verdict; `evaluate` and `segment` take it with "
     "--checkpoint NAME, `pavescope checkpoints promote NAME` makes it the one that new analyses use. An "
-    "adaptation that was stopped goes on with --resume.\n\n"
+    "adaptation that was stopped goes on with --resume, or begins anew with --fresh.\n\n"
     "Example: pavescope adapt photos/ --name our-camera --json -"
 )
 
@@ -50,16 +53,21 @@ def adapt(
         Path | None, typer.Option(help="Folder with NAME.png: white where a photo of that name is judged.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the adaptation of that name.")] = False,
+    fresh: Annotated[
+        bool, typer.Option(help="Begin anew where one of that name was stopped: what it did is removed.")
+    ] = False,
     json: JsonFile = None,
 ) -> None:
     from app import actions, checkpoint_actions
     from app.cli import work
-    from engine.errors import SettingsError
+    from engine.errors import EngineError, SettingsError
 
+    if resume and fresh:
+        raise SettingsError("--resume goes on and --fresh begins anew.", "Give one of them.")
     actor = work.ready()
     folder = Path(photos)
     if folder.is_dir():
-        found = _adapt_folder(actor, folder, name, base, model, minutes, seed, regions, resume)
+        found = _adapt_folder(actor, folder, name, base, model, minutes, seed, regions, resume, fresh)
     else:
         survey_id = actions.survey_id_of(actor, photos)
         if regions is not None:
@@ -76,7 +84,11 @@ def adapt(
                 actor, survey_id, name, base=base or "", model=model, minutes=minutes, seed=seed
             )
         )
-        work.follow(job_id)
+        try:
+            work.follow(job_id)
+        except EngineError:
+            write_json(json, {key: _refused_by(job_id).get(key) for key in KEYS})
+            raise
         found = _made_by(job_id)
     _show(found)
     write_json(json, {key: found.get(key) for key in KEYS})
@@ -122,6 +134,19 @@ def _made_by(job_id: int) -> dict[str, Any]:
         return {**made.report, "checkpoint": made.name}
 
 
+def _refused_by(job_id: int) -> dict[str, Any]:
+    """What a failed job says of the photos that it refused; else its error as the reason."""
+    from db.models import Job
+    from db.session import reading
+
+    with reading() as session:
+        job = session.get_one(Job, job_id)
+        refused = job.parameters.get("refused") or {}
+        if refused.get("attempt") == job.attempt:
+            return dict(refused)
+        return {"accepted": False, "reasons": [job.error or "It was cancelled."]}
+
+
 def _adapt_folder(
     actor: "Actor",
     folder: Path,
@@ -132,16 +157,22 @@ def _adapt_folder(
     seed: int,
     regions: Path | None,
     resume: bool,
+    fresh: bool,
 ) -> dict[str, Any]:
     """Adapt here and now, and register what comes of it."""
     from db.models import Checkpoint
-    from db.registry import checkpoint_file, ensure_checkpoint, free_name, promoted_checkpoint
+    from db.registry import (
+        checkpoint_file,
+        ensure_checkpoint,
+        free_name,
+        promoted_checkpoint,
+        require_accepted,
+    )
     from db.session import transaction
     from db.settings import get_settings
     from db.storage import get_storage
     from engine.adaptation import AdaptationSettings
     from engine.adaptation import adapt as run
-    from engine.errors import SettingsError
 
     storage = get_storage()
     with transaction() as session:
@@ -151,23 +182,69 @@ def _adapt_folder(
             if base is None
             else ensure_checkpoint(session, storage, base, actor.agency_id)
         )
+        require_accepted(parent, "adapted further")
         parent_id = parent.id
     with transaction() as session:
         start = checkpoint_file(storage, session.get_one(Checkpoint, parent_id))
-    state = get_settings().adaptations_dir / f"name-{name}"
-    if state.exists() and not resume:
-        shutil.rmtree(state)
-    if resume and not state.exists():
-        raise SettingsError(f"There is no adaptation {name!r} to go on with.", "Leave out --resume.")
-    with _progress_bar() as on_progress:
-        adaptation = run(
-            list(_photos(folder, regions)), start,
-            AdaptationSettings(minutes=minutes, seed=seed, model=model, device=get_settings().device),
-            name=name, folder=state, on_progress=on_progress,
-        )  # fmt: skip
-    made = _register(actor, name, parent_id, adaptation)
-    shutil.rmtree(state, ignore_errors=True)
+    with _held_state(name, resume, fresh) as state:
+        with _progress_bar() as on_progress:
+            adaptation = run(
+                list(_photos(folder, regions)), start,
+                AdaptationSettings(minutes=minutes, seed=seed, model=model, device=get_settings().device),
+                name=name, folder=state, on_progress=on_progress,
+            )  # fmt: skip
+        made = _register(actor, name, parent_id, adaptation)
+        _empty(state)
     return {"checkpoint": made, **adaptation.report}
+
+
+@contextmanager
+def _held_state(name: str, resume: bool, fresh: bool) -> Iterator[Path]:
+    """The folder that an adaptation of that name goes on from, which no other process has until the end.
+
+    Raises:
+        SettingsError: another process has it; nothing to go on with; or a stopped one would be lost.
+    """
+    from db.settings import get_settings
+    from engine.errors import SettingsError
+
+    # A name may be longer than a file's name can be.
+    state = get_settings().adaptations_dir / f"name-{hashlib.sha256(name.encode()).hexdigest()[:32]}"
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise SettingsError(
+                f"An adaptation {name!r} runs at this moment.", "Wait for its end, or choose another name."
+            ) from problem
+        try:
+            stopped = _holds(state)
+            if resume and not stopped:
+                raise SettingsError(f"There is no adaptation {name!r} to go on with.", "Leave out --resume.")
+            if stopped and not resume and not fresh:
+                raise SettingsError(
+                    f"An adaptation {name!r} was stopped, and what it did is kept.",
+                    "Go on with --resume; or begin anew, with another name or with --fresh (removes it).",
+                )
+            if fresh:
+                _empty(state)
+            yield state
+        finally:
+            if not _holds(state):
+                shutil.rmtree(state, ignore_errors=True)
+
+
+def _holds(state: Path) -> bool:
+    return any(path.name != LOCK for path in state.iterdir())
+
+
+def _empty(state: Path) -> None:
+    for path in state.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != LOCK:
+            path.unlink()
 
 
 def _register(actor: "Actor", name: str, parent_id: int, adaptation: "Adaptation") -> str | None:

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from app.cli.adapt import _held_state
+from engine.errors import SettingsError
 from engine.sample import SAMPLE_SEED, sample_surveys
 from tests.integration.adaptations import MIDDLE, sample_photos
 from tests.integration.checkpoints import write_checkpoint
@@ -77,20 +79,25 @@ def test_an_interrupted_adaptation_goes_on_with_resume(tmp_path: Path, labelled:
         stderr=subprocess.PIPE,
         text=True,
     )
-    first = home / "adaptations" / "name-ours" / "stage-0.json"
+    stages = home / "adaptations"
     try:
-        wait_for(lambda: first.is_file() or running.poll() is not None, 120, "the first stage")
+        wait_for(
+            lambda: any(stages.glob("*/stage-0.json")) or running.poll() is not None, 120, "the first stage"
+        )
         running.send_signal(signal.SIGINT)
         _, said = running.communicate(timeout=60)
     finally:
         running.kill()
     assert running.returncode == 130, said
     assert "--resume goes on" in said and "Traceback" not in said
+    refused_plainly(pavescope(home, *command), "was stopped, and what it did is kept")
+    (first,) = stages.glob("*/stage-0.json")
     # A stage that is done is not done again: its line is taken as it was kept.
     first.write_text(json.dumps({**json.loads(first.read_text()), "minutes": 123.0}))
     found = pavescope(home, *command, "--resume", "--json", "-").json
     assert [line["minutes"] == 123.0 for line in found["stages"]] == [True, False, False]
     assert found["checkpoint"] == "ours"
+    assert not any(stages.iterdir())
 
 
 def test_a_survey_is_named_and_no_road_is_refused_plainly(tmp_path: Path, labelled: Path, tiny: Path) -> None:
@@ -112,3 +119,26 @@ def test_a_survey_is_named_and_no_road_is_refused_plainly(tmp_path: Path, labell
     assert refused.code == 1 and "Refused:" in refused.out + refused.err
     report = json.loads(out.read_text())
     assert (report["checkpoint"], report["accepted"]) == (None, False) and report["reasons"]
+    assert pavescope(home, "survey", "import", few, "--name", "Few").code == 0
+    out.unlink()
+    said = ("checkpoint", "accepted", "reasons", "images")
+    refused_plainly(pavescope(home, *adapt_to("Few", "few", tiny), "--json", out), "cannot be adapted to")
+    of_survey = json.loads(out.read_text())
+    assert [of_survey[key] for key in said] == [report[key] for key in said]
+
+
+def test_a_name_of_any_letters_is_held_begun_anew_and_let_go(home: Path) -> None:
+    name = "ü" * 100  # more bytes than a file's name may have
+    with _held_state(name, resume=False, fresh=False) as state:
+        (state / "identity.json").write_text("1")
+        (state / "answers-1").mkdir()
+        for resume, fresh in ((False, False), (True, False), (False, True)):
+            with pytest.raises(SettingsError, match="runs at this moment"), _held_state(name, resume, fresh):
+                pass
+    with pytest.raises(SettingsError, match="is kept"), _held_state(name, resume=False, fresh=False):
+        pass
+    with _held_state(name, resume=True, fresh=False) as again:
+        assert again == state and (again / "identity.json").is_file()
+    with _held_state(name, resume=False, fresh=True) as emptied:
+        assert [path.name for path in emptied.iterdir()] == ["lock"]
+    assert not state.exists()

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from app import actions
-from db.models import Comparison, Job
+from db.models import Checkpoint, Comparison, Job
 from db.session import reading, transaction
 from db.settings import get_settings
 from db.storage import get_storage
@@ -74,6 +74,7 @@ class TestAdapting:
         assert job.state == JobState.FAILED
         assert "Survey cannot be adapted to:" in (job.error or "")
         assert "Go on with the present checkpoint" in (job.error or "")
+        assert get_job(job_id).parameters["refused"]["reasons"]
         assert adapted() == [] and states() == []
         # more photos are another matter, of the same job
         more = sample_photos(tmp_path / "more")
@@ -90,6 +91,15 @@ class TestAdapting:
         run_job(job_id, WORK_OF)
         assert get_job(job_id).state == JobState.SUCCEEDED, get_job(job_id).traceback
         assert [made.name for made in adapted()] == ["ours 2"]
+
+    def test_a_base_that_was_refused_fails_the_job(self, tmp_path: Path) -> None:
+        survey_id = survey_to_adapt_to(tmp_path)
+        job_id = ask(survey_id)
+        with transaction() as session:  # judged after the job was queued
+            session.get_one(Checkpoint, get_job(job_id).parameters["base_id"]).accepted = False
+        run_job(job_id, WORK_OF)
+        assert "cannot be adapted further" in (get_job(job_id).error or "")
+        assert adapted() == []
 
     def test_photos_added_to_a_stopped_adaptation_begin_it_anew(self, tmp_path: Path) -> None:
         survey_id = survey_to_adapt_to(tmp_path)

@@ -1,5 +1,6 @@
 """Checkpoints on both databases: registered, put in force, taken back, deleted, compared, kept apart."""
 
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from db.models import AnalysisResult, AuditEvent, AuditSample, Checkpoint, Compa
 from db.registry import ensure_checkpoint, promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
-from engine.cards import read_card
+from engine.cards import base_checkpoint_path, read_card
 from engine.errors import CheckpointError, EngineError, SettingsError
 from engine.vocabulary import JobKind, JobState, Role
 from jobs.pipeline import WORK_OF
@@ -64,6 +65,52 @@ def test_promotions_are_taken_back_one_by_one_and_written_down(tmp_path: Path) -
         ("checkpoint.roll_back", "first"),
         ("checkpoint.promote", "second"),
     ]
+
+
+def test_a_copy_of_the_shipped_file_never_takes_it_from_anybody(tmp_path: Path) -> None:
+    actor, other = actions.local_actor(), other_engineer()
+    copy = tmp_path / "copy.safetensors"
+    copy.write_bytes(base_checkpoint_path().read_bytes())
+    with pytest.raises(CheckpointError, match="shipped as base"):
+        checkpoints.import_checkpoint(actor, copy, "mine")
+    with transaction() as session:
+        row = ensure_checkpoint(session, get_storage(), str(copy), actor.agency_id)
+        assert row.agency_id is None, "whatever path it was given by"
+        row.agency_id, row.name = actor.agency_id, "mine"  # as a version before the file was shipped left it
+    assert checkpoints.in_force(other)[1] == "mine"
+    with reading() as session:
+        assert session.scalars(select(Checkpoint.agency_id)).all() == [None]
+
+
+def test_what_cannot_be_loaded_is_neither_imported_nor_put_in_force(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    actor = actions.local_actor()
+    good, bad = write_checkpoint(tmp_path / "good.safetensors", 1), tmp_path / "bad.safetensors"
+    bad.write_bytes(good.read_bytes().replace(b'\\"filters\\": [4, 4,', b'\\"filters\\": [4, 8,'))
+    with pytest.raises(CheckpointError, match=r"^bad\.safetensors: weights .* have shape"):
+        checkpoints.import_checkpoint(actor, bad, "bad")
+    assert "bad" not in rows_of(actor)
+    with monkeypatch.context() as without_torch:
+        without_torch.setattr(importlib.util, "find_spec", lambda _name: None)
+        unproved = [checkpoints.import_checkpoint(actor, file, file.stem) for file in (bad, good)]
+        for checkpoint_id in unproved:
+            with pytest.raises(SettingsError, match="nothing has worked with it"):
+                checkpoints.promote_checkpoint(actor, checkpoint_id)
+        survey_id = import_photos(draw_photos(tmp_path / "photos", 1))
+        run_job(actions.request_analysis(actor, survey_id, "good"), WORK_OF)
+        checkpoints.promote_checkpoint(actor, unproved[1])
+    assert in_force() == "good"
+    with pytest.raises(CheckpointError, match=r"^bad: weights .* have shape"):
+        checkpoints.promote_checkpoint(actor, unproved[0])
+
+
+def test_what_the_gate_refused_is_no_start_of_another_adaptation(tmp_path: Path) -> None:
+    survey_id = import_photos(draw_photos(tmp_path / "photos", 1))
+    report = {"accepted": False, "reasons": ["It finds 3 % of the drawn cracks."]}
+    register(tmp_path, "collapsed", 1, accepted=False, report=report)
+    with pytest.raises(SettingsError, match="adapted further: It finds 3 %"):
+        checkpoints.request_adaptation(actions.local_actor(), survey_id, "next", base="collapsed")
 
 
 def test_what_the_gate_refused_cannot_be_put_in_force(tmp_path: Path) -> None:
@@ -184,7 +231,7 @@ def test_exported_and_imported_again_it_is_the_same_file(tmp_path: Path) -> None
     name, path = checkpoints.export_checkpoint(actor, base_id)
     assert name.endswith(".safetensors")
     assert read_card(path).name == "base"
-    with pytest.raises(CheckpointError, match="registered as 'base-"):
+    with pytest.raises(CheckpointError, match="shipped as base"):
         checkpoints.import_checkpoint(actor, path, "again")
     imported = checkpoints.import_checkpoint(
         actor, write_checkpoint(tmp_path / "a.safetensors", 7), "a/b"[:1]

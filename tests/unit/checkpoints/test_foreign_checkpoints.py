@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 
 from engine.cards import CARD_KEY, base_checkpoint_path
 from engine.errors import CheckpointError
-from engine.foreign_checkpoints import check_foreign_checkpoint
+from engine.foreign_checkpoints import check_foreign_checkpoint, prove_it_loads
 from engine.model_names import MODEL_NAMES
 from engine.models import list_models
 
@@ -41,6 +41,13 @@ def test_a_sound_file_and_the_shipped_one_pass(tmp_path: Path) -> None:
         {"model": 7},
         {"name": None},
         {"options": []},
+        {"options": {"filters": [4, 8, 5000]}},
+        {"options": {"filters": [4] * 9}},
+        {"options": {"filters": [[4]]}},
+        {"options": {"filters": {"a": 1}}},
+        {"options": {"encoder": "x" * 41}},
+        {"options": {"encoder": "tu-hf_hub:owner/name"}},
+        {"options": {f"o{number}": 1 for number in range(21)}},
         {"scores": "good"},
         {"threshold": 1.0},
         {"threshold": "0.5"},
@@ -55,6 +62,17 @@ def test_a_sound_file_and_the_shipped_one_pass(tmp_path: Path) -> None:
 def test_a_card_that_cannot_be_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     with pytest.raises(CheckpointError, match="shown name"):
         check_foreign_checkpoint(written(tmp_path / "a.safetensors", GOOD | change), "shown name")
+
+
+def test_only_what_can_be_loaded_is_proved_to_load(tmp_path: Path) -> None:
+    assert prove_it_loads(base_checkpoint_path())
+    other_shapes = written(tmp_path / "a.safetensors", GOOD)
+    with pytest.raises(CheckpointError, match=r"^shown name: weights .* have shape"):
+        prove_it_loads(other_shapes, "shown name")
+    # 600 MB of weights in each convolution
+    huge = written(tmp_path / "b.safetensors", GOOD | {"options": {"filters": [4096] * 8}})
+    with pytest.raises(CheckpointError, match=r"b\.safetensors cannot be loaded"):
+        prove_it_loads(huge)
 
 
 def test_a_card_nested_without_end_is_refused(tmp_path: Path) -> None:
