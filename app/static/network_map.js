@@ -150,7 +150,7 @@ window.pavescopeMap = function (map, config) {
       const where = p.chainage_m === null || p.chainage_m === undefined ? "" : ` · ${chainage(p.chainage_m)}`;
       dot.bindTooltip(() =>
         many
-          ? lines(`${p.count} photos`, `mean ${shown(p.value)}`)
+          ? lines(`${p.count} photos`, `mean ${shown(p.value)}, without an interval`)
           : lines(`Photo${where}`, config.statuses ? (config.statuses[p.status] || config.statuses.ok).label : withInterval(p)));
       if (many) dot.on("click", () => map.setView([lat, lng], map.getZoom() + 2));
       else dot.on("click", () => pick("photo", p.id));
