@@ -119,10 +119,14 @@ def _settled(
     images = sample_images(job, survey.id, storage)
     if images:
         if settings.working_scale is None:
-            estimate = estimate_working_scale(
-                model, images, settings, on_tile=lambda _done, _total: job.beat()
-            )
-            settings = replace(settings, working_scale=estimate.scale)
+            chosen = job.parameters.get("working_scale")
+            if chosen is None:
+                chosen = estimate_working_scale(
+                    model, images, settings, on_tile=lambda _done, _total: job.beat()
+                ).scale
+                # A worker that is killed while the next is learned does not choose again.
+                job.save(lambda _session: None, parameters={**job.parameters, "working_scale": chosen})
+            settings = replace(settings, working_scale=chosen)
         job.beat(message="Learning from the photos how sure the numbers are")
         some = spread_sample(images, AGREEMENT_IMAGES)
         agreement = sample_agreement(

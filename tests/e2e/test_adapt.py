@@ -73,8 +73,8 @@ def picture(page: Page, name: str) -> None:
 
 def start(page: Page, name: str) -> None:
     page.get_by_label("Name of the new checkpoint").fill(name)
-    page.get_by_label("Minutes").fill("0.1")
-    page.get_by_label("Minutes").press("Tab")
+    page.get_by_role("spinbutton", name="Minutes").fill("0.1")
+    page.get_by_role("spinbutton", name="Minutes").press("Tab")
     page.get_by_role("button", name="Start the adaptation").click()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
 
