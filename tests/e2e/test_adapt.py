@@ -117,7 +117,7 @@ def test_a_survey_is_adapted_to_and_analysed_again(site: Site) -> None:
     job_id = actions.request_analysis(actions.local_actor(), site.survey, "untrained")
     wait_for(lambda: get_job(job_id).state == JobState.SUCCEEDED, WORK_MS / 1000, "the other analysis")
     page.reload()
-    chooser = page.get_by_label("Shown analysis")
+    chooser = page.get_by_role("combobox", name="Shown analysis")
     expect(chooser).to_be_visible()
     picture(page, "survey")
     chooser.click()
