@@ -19,7 +19,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, one_of, utc_now
-from engine.vocabulary import AuditAnswer, DistressType, JobKind, JobState, PositionSource, Role
+from db.result_models import AnalysisResult as AnalysisResult
+from db.result_models import AuditSample as AuditSample
+from db.result_models import AuditTile as AuditTile
+from db.result_models import Comparison as Comparison
+from db.result_models import Distress as Distress
+from db.result_models import DistressQuantity as DistressQuantity
+from db.result_models import SectionResult as SectionResult
+from engine.vocabulary import CameraKind, JobKind, JobState, PositionSource, Role
 
 
 class Agency(Base):
@@ -53,13 +60,14 @@ class UserRole(Base):
 
 
 class Network(Base):
-    """A set of road sections."""
+    """A set of road sections, each cut into sample units of about `sample_unit_m`."""
 
     __tablename__ = "network"
     __table_args__ = (UniqueConstraint("agency_id", "name"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"))
     name: Mapped[str] = mapped_column(String(200))
+    sample_unit_m: Mapped[float] = mapped_column(default=100.0)
     created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
@@ -79,6 +87,8 @@ class Section(Base):
     to_m: Mapped[float]
     functional_class: Mapped[str | None] = mapped_column(String(100))
     surface: Mapped[str | None] = mapped_column(String(100))
+    direction: Mapped[str | None] = mapped_column(String(50))
+    lane: Mapped[str | None] = mapped_column(String(50))
     lanes: Mapped[int | None] = mapped_column(Integer)
     lane_width_m: Mapped[float | None]
     aadt: Mapped[int | None] = mapped_column(Integer)
@@ -88,6 +98,23 @@ class Section(Base):
     north: Mapped[float]
     west: Mapped[float]
     east: Mapped[float]
+
+
+class CameraProfile(Base):
+    """How a camera sees the road; a change makes a new version. `parameters`: see `engine.geometry`."""
+
+    __tablename__ = "camera_profile"
+    __table_args__ = (UniqueConstraint("agency_id", "name", "version"), one_of("kind", CameraKind))
+    id: Mapped[int] = mapped_column(primary_key=True)
+    agency_id: Mapped[int] = mapped_column(ForeignKey("agency.id"))
+    name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int] = mapped_column(Integer)
+    kind: Mapped[str] = mapped_column(String(10))
+    parameters: Mapped[dict[str, Any]]
+    # What self-calibration said of itself: values, uncertainty, frames; empty where a person typed them.
+    calibration: Mapped[dict[str, Any] | None]
+    created_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
+    created_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Survey(Base):
@@ -102,6 +129,7 @@ class Survey(Base):
     surveyed_on: Mapped[date | None]
     profile: Mapped[str | None] = mapped_column(String(100))
     gsd_mm_per_px: Mapped[float | None] = mapped_column(Float)
+    camera_profile_id: Mapped[int | None] = mapped_column(ForeignKey("camera_profile.id"))
     clock_offset_s: Mapped[float] = mapped_column(default=0.0)
     # The analysis that the pages show: results of other checkpoints and settings stay beside it.
     shown_checkpoint_id: Mapped[int | None] = mapped_column(ForeignKey("checkpoint.id"))
@@ -188,154 +216,6 @@ class Promotion(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
     at: Mapped[datetime] = mapped_column(default=utc_now)
     rolled_back_at: Mapped[datetime | None]
-
-
-class Comparison(Base):
-    """What two checkpoints find on the same photos of a survey.
-
-    `pictures` holds one {image_id, first_mask_hash, second_mask_hash, first_crack_area_ratio,
-    second_crack_area_ratio} for each photo.
-    """
-
-    __tablename__ = "comparison"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"), index=True)
-    first_checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id", ondelete="CASCADE"))
-    second_checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id", ondelete="CASCADE"))
-    pictures: Mapped[list[Any]]
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class AuditSample(Base):
-    """A random sample of tiles that people judge without the model's answer, and what it measured.
-
-    `record` is set, and nothing changes any more, once it is signed; `record_hash` is the SHA-256 of its
-    canonical JSON.
-    """
-
-    __tablename__ = "audit_sample"
-    id: Mapped[int] = mapped_column(primary_key=True)
-    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"), index=True)
-    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
-    settings_hash: Mapped[str] = mapped_column(String(64))
-    seed: Mapped[int]
-    tile_px: Mapped[int] = mapped_column(Integer)
-    may_train: Mapped[bool] = mapped_column(default=False)
-    created_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-    signed_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
-    signed_name: Mapped[str | None] = mapped_column(String(200))
-    signed_at: Mapped[datetime | None]
-    record: Mapped[dict[str, Any] | None]
-    record_hash: Mapped[str | None] = mapped_column(String(64))
-
-
-class AuditTile(Base):
-    """A tile of an audit sample. The blind answer is given first; only then the model's answer is shown."""
-
-    __tablename__ = "audit_tile"
-    __table_args__ = (UniqueConstraint("sample_id", "position"), one_of("answer", AuditAnswer))
-    id: Mapped[int] = mapped_column(primary_key=True)
-    sample_id: Mapped[int] = mapped_column(ForeignKey("audit_sample.id", ondelete="CASCADE"))
-    position: Mapped[int] = mapped_column(Integer)
-    image_id: Mapped[int] = mapped_column(ForeignKey("survey_image.id", ondelete="CASCADE"))
-    left_px: Mapped[int] = mapped_column(Integer)
-    top_px: Mapped[int] = mapped_column(Integer)
-    width_px: Mapped[int] = mapped_column(Integer)
-    height_px: Mapped[int] = mapped_column(Integer)
-    stratum: Mapped[int] = mapped_column(Integer)
-    stratum_tiles: Mapped[int]
-    predicted_px: Mapped[int]
-    answer: Mapped[str | None] = mapped_column(String(10))
-    accepted: Mapped[bool | None]
-    missed: Mapped[bool | None]
-    answered_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
-    answered_at: Mapped[datetime | None]
-    reviewed_by: Mapped[int | None] = mapped_column(ForeignKey("user.id"))
-    reviewed_at: Mapped[datetime | None]
-
-
-class AnalysisResult(Base):
-    """What one checkpoint with one set of settings found in one image.
-
-    `error` is set, and the numbers are empty, where that image could not be analysed.
-    Lengths in m and widths in mm are empty without a ground sampling distance.
-    """
-
-    __tablename__ = "analysis_result"
-    __table_args__ = (
-        UniqueConstraint("image_id", "checkpoint_id", "settings_hash"),
-        Index("ix_analysis_result_run", "checkpoint_id", "settings_hash"),
-    )
-    id: Mapped[int] = mapped_column(primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey("survey_image.id", ondelete="CASCADE"))
-    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
-    settings_hash: Mapped[str] = mapped_column(String(64))
-    settings: Mapped[dict[str, Any]]
-    job_id: Mapped[int | None] = mapped_column(ForeignKey("job.id", ondelete="SET NULL"))
-    attempt: Mapped[int] = mapped_column(Integer)
-    threshold: Mapped[float]
-    mask_hash: Mapped[str | None] = mapped_column(String(64))
-    probability_hash: Mapped[str | None] = mapped_column(String(64))
-    crack_pixels: Mapped[int | None]
-    surveyed_pixels: Mapped[int | None]
-    crack_area_ratio: Mapped[float | None]
-    crack_length_px: Mapped[float | None]
-    mean_width_px: Mapped[float | None]
-    max_width_px: Mapped[float | None]
-    orientation_deg: Mapped[float | None]
-    gsd_mm_per_px: Mapped[float | None]
-    surveyed_area_m2: Mapped[float | None]
-    crack_length_m: Mapped[float | None]
-    crack_density_m_per_m2: Mapped[float | None]
-    # Interval of the two, see `engine.confidence`; empty in results of before it was known.
-    crack_area_ratio_low: Mapped[float | None]
-    crack_area_ratio_high: Mapped[float | None]
-    crack_density_m_per_m2_low: Mapped[float | None]
-    crack_density_m_per_m2_high: Mapped[float | None]
-    error: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(default=utc_now)
-
-
-class Distress(Base):
-    """One crack of one result; `polylines_px` holds [[x, y], …] in image pixels for each branch."""
-
-    __tablename__ = "distress"
-    __table_args__ = (one_of("kind", DistressType),)
-    id: Mapped[int] = mapped_column(primary_key=True)
-    result_id: Mapped[int] = mapped_column(ForeignKey("analysis_result.id", ondelete="CASCADE"), index=True)
-    kind: Mapped[str] = mapped_column(String(40))
-    length_px: Mapped[float]
-    mean_width_px: Mapped[float]
-    max_width_px: Mapped[float]
-    area_px: Mapped[int]
-    orientation_deg: Mapped[float | None]
-    length_m: Mapped[float | None]
-    mean_width_mm: Mapped[float | None]
-    max_width_mm: Mapped[float | None]
-    polylines_px: Mapped[list[Any]]
-
-
-class SectionResult(Base):
-    """A section's photos of one survey rolled up, weighted by surveyed pixels."""
-
-    __tablename__ = "section_result"
-    __table_args__ = (UniqueConstraint("survey_id", "section_id", "checkpoint_id", "settings_hash"),)
-    id: Mapped[int] = mapped_column(primary_key=True)
-    section_id: Mapped[int] = mapped_column(ForeignKey("section.id", ondelete="CASCADE"), index=True)
-    survey_id: Mapped[int] = mapped_column(ForeignKey("survey.id", ondelete="CASCADE"))
-    checkpoint_id: Mapped[int] = mapped_column(ForeignKey("checkpoint.id"))
-    settings_hash: Mapped[str] = mapped_column(String(64))
-    images: Mapped[int] = mapped_column(Integer)
-    crack_area_ratio: Mapped[float]
-    crack_density_per_px: Mapped[float]
-    crack_density_m_per_m2: Mapped[float | None]
-    surveyed_area_m2: Mapped[float | None]
-    crack_area_ratio_low: Mapped[float | None]
-    crack_area_ratio_high: Mapped[float | None]
-    crack_density_m_per_m2_low: Mapped[float | None]
-    crack_density_m_per_m2_high: Mapped[float | None]
-    updated_at: Mapped[datetime] = mapped_column(default=utc_now)
 
 
 class Job(Base):

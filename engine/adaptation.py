@@ -50,7 +50,7 @@ from engine.inference import InferenceSettings, predict_probability_map, resolve
 from engine.label_free_threshold import choose_threshold
 from engine.models import SMALL, CrackModel, create_model
 from engine.presets import make_objective
-from engine.pseudo_labels import Probability, label_photos
+from engine.pseudo_labels import SURE, Probability, label_photos
 from engine.scale import SAMPLE_IMAGES, estimate_working_scale, sample_middle, spread_sample
 from engine.survey_look import SurveyLook, drift_report, look_at, refusals
 from engine.train import keep_freed_memory, train
@@ -80,6 +80,7 @@ class AdaptationSettings:
         stages: share of the training steps of each stage; the first draws only, the others also learn from
             the network's own answers.
         answered_share: share of believed answers among the later stages' patches.
+        sure: probabilities below and above which an answer is believed.
         procedural_share: share of drawn patches on procedural pavement.
         parts: what is drawn beyond plain cracks and distractors, see `engine.training_data.ALL_PARTS`.
         anchored: False trains by the loss of seed 000 alone, which collapses; for the record.
@@ -94,6 +95,7 @@ class AdaptationSettings:
     patch_px: int = 192
     stages: tuple[float, ...] = (0.4, 0.3, 0.3)
     answered_share: float = 0.5
+    sure: tuple[float, float] = SURE
     procedural_share: float = 0.15
     parts: frozenset[str] = ADAPT_PARTS
     anchored: bool = True
@@ -231,11 +233,11 @@ def _train_all(
             clock.begin(LABEL.format(number))
             folder = work.folder / f"answers-{number}"
             answers = label_photos(model, photos, how, folder, lambda done, total: clock.at(done / total))
-            grounds = drawing_grounds(photos, answers)
+            grounds = drawing_grounds(photos, answers, settings.sure)
         samples = AdaptationPatches(
             grounds, recipe, settings.seed, number,
-            [believe(photo, answer) for photo, answer in zip(photos, answers, strict=False)],
-            settings.answered_share,
+            [believe(photo, answer, settings.sure) for photo, answer in zip(photos, answers, strict=False)],
+            settings.answered_share, count * _batch(settings),
         )  # fmt: skip
         clock.begin(DRAW if number == 0 else LEARN.format(number))
         lines.append(_train_stage(number, model, samples, count, settings, work, clock))

@@ -1,7 +1,7 @@
 """Training patches of an adaptation: cracks drawn on the survey's own pavement, and believed answers."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -9,13 +9,16 @@ from engine.adaptation_photos import PreparedPhoto, suspect_mask
 from engine.augmentation import AUGMENTATIONS, ByteMask, crop_at, draw_warp, recoloured
 from engine.datasets import UNKNOWN
 from engine.labelled_data import as_sample
-from engine.pseudo_labels import Probability, believed
+from engine.pseudo_labels import SURE, Probability, believed
 from engine.training_data import Background, PatchRecipe, training_patch
 from engine.training_run import Sample, Samples
 
 AUGMENTATION = AUGMENTATIONS["fast"]
 CRACK_CENTRED_SHARE = 0.6
 """Source: seed 003, section 3.2: the share of patches around a crack."""
+
+EASY_CONTRAST = 0.35
+"""Where the curriculum starts: cracks that lose at least this share of light."""
 
 
 @dataclass(frozen=True)
@@ -33,9 +36,9 @@ class Believed:
     cracks: np.ndarray
 
 
-def believe(photo: PreparedPhoto, probability: Probability) -> Believed:
+def believe(photo: PreparedPhoto, probability: Probability, sure: tuple[float, float] = SURE) -> Believed:
     """What to learn from a teacher's answer, see `believed`."""
-    crack, known = believed(probability, photo.region)
+    crack, known = believed(probability, photo.region, sure)
     classes = np.where(known, crack, UNKNOWN).astype(np.uint8)
     return Believed(photo, classes, np.argwhere(classes == 1))
 
@@ -43,6 +46,7 @@ def believe(photo: PreparedPhoto, probability: Probability) -> Believed:
 def drawing_grounds(
     photos: Sequence[PreparedPhoto],
     answers: Sequence[Probability] = (),
+    sure: tuple[float, float] = SURE,
     on_photo: Callable[[int, int], None] | None = None,
 ) -> list[Background]:
     """The photos to draw on, without what may be cracked in them.
@@ -51,18 +55,32 @@ def drawing_grounds(
         photos: at the working scale.
         answers: of a teacher, one a photo; where it is sure of neither, or of a crack, nothing is taught.
             Without them the classical candidates say where cracks may be.
+        sure: see `believed`.
         on_photo: called with photos done and in all; may raise `CancelledError`.
     """
     grounds = []
     for number, photo in enumerate(photos):
         if answers:
-            crack, known = believed(answers[number], photo.region)
+            crack, known = believed(answers[number], photo.region, sure)
             grounds.append(Background(photo.image, crack | ~known))
         else:
             grounds.append(Background(photo.image, suspect_mask(photo)))
         if on_photo is not None:
             on_photo(number + 1, len(photos))
     return grounds
+
+
+def eased(recipe: PatchRecipe, done: float) -> PatchRecipe:
+    """The recipe with plain cracks only at first, and fainter ones from there to the middle of a stage.
+
+    Args:
+        recipe: of the drawn patches.
+        done: share of the stage that is past, 0 to 1.
+    """
+    low, high = recipe.style.contrast
+    easy = min(max(low, EASY_CONTRAST), high)
+    least = easy + (low - easy) * min(1.0, 2 * done)
+    return replace(recipe, style=replace(recipe.style, contrast=(least, high)))
 
 
 class AdaptationPatches(Samples):
@@ -75,6 +93,7 @@ class AdaptationPatches(Samples):
         stage: number of the stage: no two stages draw the same patches.
         answers: what a teacher is sure of.
         answered_share: share of the patches that they make up.
+        planned: patches of the stage; with the part "curriculum" they grow harder over its first half.
     """
 
     def __init__(
@@ -85,9 +104,11 @@ class AdaptationPatches(Samples):
         stage: int,
         answers: Sequence[Believed] = (),
         answered_share: float = 0.0,
+        planned: int = 0,
     ) -> None:
         self.grounds, self.recipe, self.seed, self.stage = grounds, recipe, seed, stage
         self.answers, self.answered_share = answers, answered_share
+        self.planned = planned if "curriculum" in recipe.parts and stage == 0 else 0
         self.cracked = [number for number, answer in enumerate(answers) if len(answer.cracks)]
         self.per_epoch = 200
 
@@ -95,7 +116,8 @@ class AdaptationPatches(Samples):
         rng = np.random.default_rng([self.seed, self.stage, index])
         if self.answers and rng.random() < self.answered_share:
             return self._answered(rng)
-        image, truth, counts = training_patch(rng, self.grounds, self.recipe)
+        recipe = eased(self.recipe, index / self.planned) if self.planned else self.recipe
+        image, truth, counts = training_patch(rng, self.grounds, recipe)
         classes = np.where(counts, truth, UNKNOWN).astype(np.uint8)
         return as_sample(image.astype(np.float32) / np.float32(255), classes)
 

@@ -15,8 +15,9 @@ from engine.models.base import CrackModel
 
 Probability = npt.NDArray[np.float32]
 
-SURE_CRACK, SURE_SOUND = 0.65, 0.25
-"""Probabilities beyond which an answer is believed; between them a pixel teaches nothing."""
+SURE = (0.25, 0.65)
+"""Probabilities below which sound pavement is believed and above which a crack is; between them a pixel
+teaches nothing."""
 
 
 def label_photos(
@@ -66,16 +67,19 @@ def label_photos(
     return found
 
 
-def believed(probability: Probability, region: Mask | None = None) -> tuple[Mask, Mask]:
+def believed(
+    probability: Probability, region: Mask | None = None, sure: tuple[float, float] = SURE
+) -> tuple[Mask, Mask]:
     """Split a probability map into what is believed.
 
     Args:
         probability: float32 (H, W).
         region: where anything is believed at all, bool (H, W); None: everywhere.
+        sure: see `SURE`.
 
     Returns:
         crack and known, each bool (H, W); where not known the pixel teaches nothing.
     """
-    crack = probability > SURE_CRACK
-    known = crack | (probability < SURE_SOUND)
+    crack = probability > sure[1]
+    known = crack | (probability < sure[0])
     return crack, known if region is None else known & region

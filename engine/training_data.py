@@ -20,7 +20,7 @@ from engine.synthesis import CRACK_PARTS, NO_PARTS, CrackStyle, draw_varied_crac
 Mask = npt.NDArray[np.bool_]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-ALL_PARTS = CRACK_PARTS | frozenset(LOOKALIKES) | {"survey_camera"}
+ALL_PARTS = CRACK_PARTS | frozenset(LOOKALIKES) | {"survey_camera", "curriculum"}
 """What can be added to plain cracks and distractors, see `PatchRecipe.parts`."""
 
 ADAPT_PARTS = NO_PARTS
@@ -52,7 +52,8 @@ class PatchRecipe:
         photo_scale: range of factors that photos are resized by.
         oversampling: range of factors by which procedural patches are drawn larger, then reduced.
         parts: names from `ALL_PARTS`: "profile", "ravel", "debris", "contrast_runs" and "network_mix" of
-            `draw_varied_cracks`, those of `LOOKALIKES`, and "survey_camera".
+            `draw_varied_cracks`, those of `LOOKALIKES`, "survey_camera", and "curriculum" of
+            `engine.adaptation_samples`.
         camera: of the survey, see `engine.camera_match.recipe_for`; None: any camera.
     """
 

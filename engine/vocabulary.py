@@ -33,9 +33,41 @@ class JobState(StrEnum):
 
 
 class DistressType(StrEnum):
-    """Kinds of distress that are told apart today."""
+    """Kinds of distress that are told apart; `CRACK` where no ground plane is known."""
 
     CRACK = "crack"
+    LONGITUDINAL = "longitudinal"
+    TRANSVERSE = "transverse"
+    DIAGONAL = "diagonal"
+    BLOCK = "block"
+    ALLIGATOR = "alligator"
+    POTHOLE = "pothole"
+
+
+class Severity(StrEnum):
+    """How bad a distress is, by a named standard."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    NOT_MEASURABLE = "not_measurable"
+
+
+class LaneZone(StrEnum):
+    """The five zones across a lane, left to right (AASHTO R 85)."""
+
+    LEFT_EDGE = "left_edge"
+    LEFT_WHEEL_PATH = "left_wheel_path"
+    CENTRE = "centre"
+    RIGHT_WHEEL_PATH = "right_wheel_path"
+    RIGHT_EDGE = "right_edge"
+
+
+class CameraKind(StrEnum):
+    """Where a survey's camera looks."""
+
+    DOWNWARD = "downward"
+    FORWARD = "forward"
 
 
 class AuditAnswer(StrEnum):

@@ -110,8 +110,10 @@ def score(model: Any, split: Split, threshold: float, working_scale: float) -> d
     }  # fmt: skip
 
 
-def adapted(data_dir: Path, name: str, seed: int, minutes: float, out: Path) -> dict[str, Any]:
-    """Adapt, then score; the label-free part sees no mask but the lane's."""
+def adapted(
+    data_dir: Path, name: str, seed: int, minutes: float, out: Path, **changed: Any
+) -> dict[str, Any]:
+    """Adapt, with some settings changed, then score; the label-free part sees no mask but the lane's."""
     from engine.adaptation import AdaptationSettings, adapt
     from engine.checkpoints import save_checkpoint
 
@@ -125,7 +127,7 @@ def adapted(data_dir: Path, name: str, seed: int, minutes: float, out: Path) -> 
 
     made = adapt(
         [photo(pair) for pair in split.learn], "base",
-        AdaptationSettings(minutes=minutes, seed=seed, device="cpu"), name=f"{name}-{seed}",
+        AdaptationSettings(minutes=minutes, seed=seed, device="cpu", **changed), name=f"{name}-{seed}",
         folder=out / f"{name}-{seed}",
     )  # fmt: skip
     report = made.report
