@@ -29,6 +29,21 @@ WIDTH_WINDOW_PX = 9
 
 
 @dataclass(frozen=True)
+class Branch:
+    """A piece of centre line between two ends or junctions.
+
+    Attributes:
+        line_px: (N, 2) float of (x, y), about one vertex a pixel, smoothed.
+        widths_px: (N,) width at each vertex.
+        bridged: whether it only spans a gap between two pieces in line with each other.
+    """
+
+    line_px: Floats
+    widths_px: Floats
+    bridged: bool = False
+
+
+@dataclass(frozen=True)
 class Crack:
     """One connected crack or crack network.
 
@@ -41,6 +56,7 @@ class Crack:
         box_px: (left, top, right, bottom), right and bottom exclusive.
         polylines_px: one (N, 2) float array of (x, y) pixel centres per branch, simplified to 1 px, the
             longest branch first.
+        branches: the same branches in the same order, with every vertex and its width.
     """
 
     length_px: float
@@ -51,6 +67,7 @@ class Crack:
     box_px: tuple[int, int, int, int]
     polylines_px: tuple[Floats, ...]
     gsd_mm_per_px: float | None
+    branches: tuple[Branch, ...]
 
     @property
     def polyline_px(self) -> Floats:
@@ -225,6 +242,7 @@ def _crack(
         box_px=(left, top, left + width, top + height),
         polylines_px=tuple(_simplified(line)[:, ::-1] for line, _ in branches),
         gsd_mm_per_px=gsd_mm_per_px,
+        branches=tuple(Branch(line[:, ::-1], width_px) for line, width_px in branches),
     )
 
 
