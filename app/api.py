@@ -213,7 +213,8 @@ def photos(request: Request) -> Response:
 
 
 def sections(request: Request) -> Response:
-    """`/api/networks/{id}/sections.geojson?survey=…`: the network's sections with the survey's measure."""
+    """`/api/networks/{id}/sections.geojson?survey=…&measure=…`: the network's sections with a survey's
+    measure: one of `layers.SECTION_MEASURES`."""
     network_id = request.path_params["network_id"]
     agency_id = current_actor().agency_id
     if not layers.has_network(agency_id, network_id):
@@ -227,10 +228,13 @@ def sections(request: Request) -> Response:
         version = layers.survey_version(agency_id, survey_id) or ""
         if not version:
             return _not_found("survey")
+    measure = request.query_params.get("measure")
+    if measure is not None and measure not in layers.SECTION_MEASURES:
+        return _not_found("measure")
     return _geojson(
         request,
-        f"sections:{network_id}:{survey_id}:{version}",
-        lambda: layers.section_layer(network_id, survey_id, version),
+        f"sections:{network_id}:{survey_id}:{version}:{measure}",
+        lambda: layers.section_layer(network_id, survey_id, version, measure),
     )
 
 

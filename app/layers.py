@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import shapely
-from sqlalchemy import Integer, and_, cast, func, select
+from sqlalchemy import Integer, and_, cast, func, null, select
 from sqlalchemy.orm import Session
 
 from db.models import AnalysisResult, Job, Network, Section, SectionResult, Survey, SurveyImage
@@ -137,9 +137,24 @@ def measures(of: type[AnalysisResult] | type[SectionResult]) -> list[Any]:
     return [column.label(name) for name, column in zip(MEASURES, _columns(of), strict=True)]
 
 
-def _shown_measure(of: type[AnalysisResult] | type[SectionResult], density: bool) -> list[Any]:
-    """`value`, `low` and `high` of the measure that the map is coloured by."""
-    shown = _columns(of)[3:] if density else _columns(of)[:3]
+DENSITY, AREA_SHARE = "crack_density_m_per_m2", "crack_area_pct"
+# What sections can be coloured by: columns of the value and of the ends of its interval, where it has one.
+SECTION_MEASURES: dict[str, tuple[Any, Any, Any]] = {
+    DENSITY: _columns(SectionResult)[3:],
+    AREA_SHARE: _columns(SectionResult)[:3],
+    "condition_index": (
+        SectionResult.condition_index,
+        SectionResult.condition["value_low"].as_float(),
+        SectionResult.condition["value_high"].as_float(),
+    ),
+    "hpms_cracking_percent": (SectionResult.hpms_cracking_percent, null(), null()),
+    "unified_crack_index": (SectionResult.unified_crack_index, null(), null()),
+}
+
+
+def _shown_measure(density: bool) -> list[Any]:
+    """`value`, `low` and `high` of the measure that photos are coloured by."""
+    shown = _columns(AnalysisResult)[3:] if density else _columns(AnalysisResult)[:3]
     return [column.label(name) for name, column in zip(("value", "low", "high"), shown, strict=True)]
 
 
@@ -184,7 +199,7 @@ def photo_layer(survey_id: int, version: str, box: Box) -> dict[str, Any]:
         SurveyImage.longitude.between(west, east),
     )
     with reading() as session:
-        shown = _shown_measure(AnalysisResult, uses_density(session, survey_id))
+        shown = _shown_measure(uses_density(session, survey_id))
         found = (
             select(SurveyImage.id, SurveyImage.latitude, SurveyImage.longitude)
             .where(*inside)
@@ -251,8 +266,17 @@ def _rounded(value: float | None, digits: int = 4) -> float | None:
 
 
 @lru_cache(maxsize=16)
-def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[str, Any]:
-    """A network's sections as simplified GeoJSON lines, with a survey's measure where one is given."""
+def section_layer(
+    network_id: int, survey_id: int | None, version: str, measure: str | None = None
+) -> dict[str, Any]:
+    """A network's sections as simplified GeoJSON lines, with a survey's measure where one is given.
+
+    Args:
+        network_id: the network.
+        survey_id: whose results; None for the bare lines.
+        version: of the survey's data.
+        measure: of `SECTION_MEASURES`; None for the density where the survey has metres, else the area share.
+    """
     with reading() as session:
         rows = session.execute(
             select(
@@ -268,16 +292,7 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
                 Section.north,
             ).where(Section.network_id == network_id)
         ).all()
-        results: dict[int, dict[str, float | None]] = {}
-        if survey_id is not None:
-            shown = _shown_measure(SectionResult, uses_density(session, survey_id))
-            for rolled in session.execute(
-                select(SectionResult.section_id, SectionResult.images, *shown)
-                .join(Survey, shown_section_result())
-                .where(Survey.id == survey_id)
-            ):
-                measured = {name: _rounded(getattr(rolled, name)) for name in ("value", "low", "high")}
-                results[rolled.section_id] = {**measured, "images": rolled.images}
+        results = {} if survey_id is None else _section_values(session, survey_id, measure)
     if not rows:
         return _collection([])
     lines = shapely.from_wkb([row.geometry for row in rows])
@@ -304,3 +319,31 @@ def section_layer(network_id: int, survey_id: int | None, version: str) -> dict[
             }
         )
     return _collection(features)
+
+
+def _section_values(
+    session: Session, survey_id: int, measure: str | None
+) -> dict[int, dict[str, float | None]]:
+    """value, low, high and images of each section with results, by the section's id."""
+    name = measure or (DENSITY if uses_density(session, survey_id) else AREA_SHARE)
+    value, low, high = SECTION_MEASURES[name]
+    rolled = session.execute(
+        select(
+            SectionResult.section_id,
+            SectionResult.images,
+            value.label("value"),
+            low.label("low"),
+            high.label("high"),
+        )
+        .join(Survey, shown_section_result())
+        .where(Survey.id == survey_id)
+    )
+    return {
+        row.section_id: {
+            "value": _rounded(row.value),
+            "low": _rounded(row.low),
+            "high": _rounded(row.high),
+            "images": row.images,
+        }
+        for row in rolled
+    }
