@@ -62,7 +62,7 @@ def loss_chart(rows: Sequence[dict[str, float]], key: str) -> None:
         )  # fmt: skip
         figure.add_vline(
             x=before, line={"color": RULE, "width": 1, "dash": "dot"}, annotation_text=name,
-            annotation_position="top right", annotation_font_size=12,
+            annotation_position="top right", annotation_yanchor="bottom", annotation_font_size=12,
         )  # fmt: skip
         before = steps[-1]
     figure.update_layout(
