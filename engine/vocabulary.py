@@ -20,6 +20,7 @@ class JobKind(StrEnum):
     MAKE_SAMPLE = "make_sample"
     ADAPT_SURVEY = "adapt_survey"
     COMPARE_CHECKPOINTS = "compare_checkpoints"
+    CALIBRATE_CAMERA = "calibrate_camera"
 
 
 class JobState(StrEnum):

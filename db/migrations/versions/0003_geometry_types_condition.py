@@ -17,6 +17,8 @@ down_revision: str | None = '0002'
 branch_labels: str | Sequence[str] | None = None
 depends_on: str | Sequence[str] | None = None
 
+OLD_JOBS = "('import_survey', 'analyse_survey', 'make_sample', 'adapt_survey', 'compare_checkpoints')"
+JOBS = OLD_JOBS[:-1] + ", 'calibrate_camera')"
 OLD_KINDS = "('crack')"
 KINDS = "('crack', 'longitudinal', 'transverse', 'diagonal', 'block', 'alligator', 'pothole')"
 SEVERITIES = "('low', 'medium', 'high', 'not_measurable')"
@@ -94,9 +96,12 @@ def upgrade() -> None:
             typed = column.replace('{whole}', whole).replace('{real}', real)
             op.execute(f"ALTER TABLE {table} ADD COLUMN {typed}")
     replace_check('distress', 'ck_distress_kind', f"kind IN {OLD_KINDS}", f"kind IN {KINDS}")
+    replace_check('job', 'ck_job_kind', f"kind IN {OLD_JOBS}", f"kind IN {JOBS}")
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM job WHERE kind = 'calibrate_camera'")
+    replace_check('job', 'ck_job_kind', f"kind IN {JOBS}", f"kind IN {OLD_JOBS}")
     # The old version knows one kind only.
     op.execute("UPDATE distress SET kind = 'crack'")
     replace_check('distress', 'ck_distress_kind', f"kind IN {KINDS}", f"kind IN {OLD_KINDS}")
