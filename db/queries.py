@@ -6,10 +6,9 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import shapely
-from sqlalchemy import Double, Row, Select, case, cast, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from db.base import utc_now
 from db.checkpoint_queries import comparison_hashes
 from db.models import (
     AnalysisResult,
@@ -19,12 +18,10 @@ from db.models import (
     Network,
     RefusedFile,
     Section,
-    SectionResult,
     Survey,
     SurveyImage,
 )
 from engine.errors import SettingsError
-from engine.sampling_error import PhotoSums, section_interval
 from engine.vocabulary import JobState
 
 if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
@@ -76,6 +73,8 @@ def add_sections(session: Session, network_id: int, sections: "Iterable[SectionR
                 "to_m": section.to_m,
                 "functional_class": section.functional_class,
                 "surface": section.surface,
+                "direction": section.direction,
+                "lane": section.lane,
                 "lanes": section.lanes,
                 "lane_width_m": section.lane_width_m,
                 "aadt": section.aadt,
@@ -215,131 +214,6 @@ def add_results(
     ]
     if cracks:
         session.execute(insert(Distress), cracks)
-
-
-def refresh_sections(
-    session: Session,
-    survey_id: int,
-    checkpoint_id: int,
-    settings_hash: str,
-    image_ids: Sequence[int] | None = None,
-) -> None:
-    """Roll photos up to their sections, weighted by surveyed pixels (and by area where the GSD is known).
-
-    Args:
-        session: the transaction that wrote the results.
-        survey_id: the survey.
-        checkpoint_id: with `settings_hash`, which of its results.
-        settings_hash: see `AnalysisResult`.
-        image_ids: only the sections that these lie on; None for all of the survey.
-    """
-    touched = select(SurveyImage.section_id).where(
-        SurveyImage.survey_id == survey_id, SurveyImage.section_id.is_not(None)
-    )
-    if image_ids is not None:
-        touched = touched.where(SurveyImage.id.in_(image_ids))
-    section_ids = session.scalars(touched.distinct()).all()
-    if not section_ids:
-        return
-    rolled = session.execute(
-        _section_sums(survey_id, checkpoint_id, settings_hash).where(SurveyImage.section_id.in_(section_ids))
-    ).all()
-    session.execute(
-        delete(SectionResult)
-        .where(
-            SectionResult.survey_id == survey_id,
-            SectionResult.section_id.in_(section_ids),
-            SectionResult.checkpoint_id == checkpoint_id,
-            SectionResult.settings_hash == settings_hash,
-        )
-        .execution_options(synchronize_session=False)
-    )
-    rows = [
-        {
-            "section_id": row.section_id,
-            "survey_id": survey_id,
-            "checkpoint_id": checkpoint_id,
-            "settings_hash": settings_hash,
-            "images": row.images,
-            # PostgreSQL sums whole numbers as decimals.
-            "crack_area_ratio": float(row.crack_px) / float(row.surveyed_px),
-            "crack_density_per_px": row.length_px / float(row.surveyed_px),
-            "crack_density_m_per_m2": row.length_m / row.surveyed_m2 if row.surveyed_m2 else None,
-            "surveyed_area_m2": row.surveyed_m2,
-            **_section_intervals(row),
-            "updated_at": utc_now(),
-        }
-        for row in rolled
-        if row.surveyed_px
-    ]
-    if rows:
-        session.execute(insert(SectionResult), rows)
-
-
-def _section_intervals(row: Row[Any]) -> dict[str, float | None]:
-    """The interval columns of a line of `_section_sums`; empty where a photo of it has no interval."""
-    area: tuple[float | None, float | None] = (None, None)
-    density = area
-    if row.images == row.area_known:
-        low, high = section_interval(
-            PhotoSums(row.images, float(row.surveyed_px), float(row.crack_px),
-                      row.area_xx, row.area_xy, row.area_yy, row.area_low, row.area_high)
-        )  # fmt: skip
-        area = low, min(1.0, high)
-    if row.surveyed_m2 and row.measured == row.length_known:
-        density = section_interval(
-            PhotoSums(row.measured, row.surveyed_m2, row.length_m,
-                      row.length_xx, row.length_xy, row.length_yy, row.length_low, row.length_high)
-        )  # fmt: skip
-    return {
-        "crack_area_ratio_low": area[0],
-        "crack_area_ratio_high": area[1],
-        "crack_density_m_per_m2_low": density[0],
-        "crack_density_m_per_m2_high": density[1],
-    }
-
-
-def _products(name: str, x: Any, y: Any, low: Any, high: Any) -> list[Any]:
-    """What `PhotoSums` needs beside the sums of x and y; `low` and `high` are ends of y / x."""
-    sums = {"xx": x * x, "xy": x * y, "yy": y * y, "low": low * x, "high": high * x}
-    return [
-        func.count(low).label(f"{name}_known"),
-        *(func.sum(value).label(f"{name}_{key}") for key, value in sums.items()),
-    ]
-
-
-def _section_sums(survey_id: int, checkpoint_id: int, settings_hash: str) -> Select[*tuple[Any, ...]]:
-    """Sums over the photos of each section; metres only over those whose GSD is known."""
-    result = AnalysisResult
-    measured = result.gsd_mm_per_px.is_not(None)
-    # The squares of whole numbers of pixels would be too large for one.
-    surveyed_px, crack_px = cast(result.surveyed_pixels, Double), cast(result.crack_pixels, Double)
-    surveyed_m2 = case((measured, result.surveyed_area_m2))
-    length_m = case((measured, result.crack_length_m))
-    area_ends = result.crack_area_ratio_low, result.crack_area_ratio_high
-    density_ends = result.crack_density_m_per_m2_low, result.crack_density_m_per_m2_high
-    return (
-        select(
-            SurveyImage.section_id,
-            func.count().label("images"),
-            func.count(surveyed_m2).label("measured"),
-            func.sum(result.surveyed_pixels).label("surveyed_px"),
-            func.sum(result.crack_pixels).label("crack_px"),
-            func.sum(result.crack_length_px).label("length_px"),
-            func.sum(length_m).label("length_m"),
-            func.sum(surveyed_m2).label("surveyed_m2"),
-            *_products("area", surveyed_px, crack_px, *area_ends),
-            *_products("length", surveyed_m2, length_m, *density_ends),
-        )
-        .join(SurveyImage, SurveyImage.id == result.image_id)
-        .where(
-            SurveyImage.survey_id == survey_id,
-            result.checkpoint_id == checkpoint_id,
-            result.settings_hash == settings_hash,
-            result.error.is_(None),
-        )
-        .group_by(SurveyImage.section_id)
-    )
 
 
 def date_survey(session: Session, survey_id: int, day: date | None) -> None:

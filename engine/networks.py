@@ -45,6 +45,8 @@ class SectionRecord:
         from_m: chainage where the section begins, metres along the road; to_m where it ends.
         length_m: geodesic length of `geometry`, > 0.
         geometry: WGS84 LineString, longitude first, in the direction of rising chainage.
+        direction: of travel against the chainage (ascending, descending, both), or the agency's own word.
+        lane: which of them, where a section is one lane.
     """
 
     section_key: str
@@ -58,6 +60,8 @@ class SectionRecord:
     aadt: int | None
     geometry: LineString
     length_m: float
+    direction: str | None = None
+    lane: str | None = None
 
 
 @dataclass(frozen=True)
