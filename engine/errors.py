@@ -39,6 +39,10 @@ class CheckpointError(EngineError):
     """A checkpoint file that is missing, damaged, or not of this software."""
 
 
+class CalibrationError(EngineError):
+    """A camera profile that cannot be used, or that cannot be found from a survey."""
+
+
 class SettingsError(EngineError):
     """A setting or argument outside what makes sense."""
 
