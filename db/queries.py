@@ -14,6 +14,7 @@ from db.models import (
     AnalysisResult,
     Checkpoint,
     Distress,
+    DistressQuantity,
     Job,
     Network,
     RefusedFile,
@@ -26,6 +27,10 @@ from engine.vocabulary import JobState
 
 if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
     from engine.networks import SectionRecord
+
+
+MEASURING = ("agreement", "camera", "severity_standard")
+"""Settings of a result that say how it was measured, not how it was predicted."""
 
 
 @dataclass(frozen=True)
@@ -168,11 +173,11 @@ def pending_images(
 def earlier_settings(session: Session, survey_id: int, checkpoint_id: int) -> dict[str, Any] | None:
     """How a survey's newest result of a checkpoint was predicted; None where there is none."""
     settings = earlier_analysis(session, survey_id, checkpoint_id)
-    return settings and {key: value for key, value in settings.items() if key != "agreement"}
+    return settings and {key: value for key, value in settings.items() if key not in MEASURING}
 
 
 def earlier_analysis(session: Session, survey_id: int, checkpoint_id: int) -> dict[str, Any] | None:
-    """`earlier_settings`, and under `agreement`, where it had intervals, what they were made with."""
+    """`earlier_settings` with those of `MEASURING` that the result had."""
     return session.scalar(
         select(AnalysisResult.settings)
         .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
@@ -183,14 +188,18 @@ def earlier_analysis(session: Session, survey_id: int, checkpoint_id: int) -> di
 
 
 def add_results(
-    session: Session, rows: Sequence[dict[str, Any]], distresses: Sequence[Sequence[dict[str, Any]]]
+    session: Session,
+    rows: Sequence[dict[str, Any]],
+    distresses: Sequence[Sequence[dict[str, Any]]],
+    quantities: Sequence[Sequence[dict[str, Any]]] = (),
 ) -> None:
-    """Write results and their distresses in bulk, in place of any earlier ones of the same key.
+    """Write results, their distresses and quantities in bulk, in place of any earlier ones of the same key.
 
     Args:
         session: a transaction that has just proved, with a heartbeat, that the job is still held.
         rows: one for each image, all of one checkpoint and settings.
-        distresses: for each row its cracks, without `result_id`.
+        distresses: for each row its distresses, without `result_id`.
+        quantities: for each row its sums by type, severity and zone, without `result_id`; empty for none.
     """
     if not rows:
         return
@@ -207,13 +216,17 @@ def add_results(
     ids = session.scalars(
         insert(AnalysisResult).returning(AnalysisResult.id, sort_by_parameter_order=True), list(rows)
     ).all()
-    cracks = [
-        {"result_id": result_id, **crack}
-        for result_id, found in zip(ids, distresses, strict=True)
-        for crack in found
-    ]
-    if cracks:
-        session.execute(insert(Distress), cracks)
+    tables: list[tuple[type[Distress] | type[DistressQuantity], Sequence[Sequence[dict[str, Any]]]]] = [
+        (Distress, distresses), (DistressQuantity, quantities or [()] * len(ids)),
+    ]  # fmt: skip
+    for table, found in tables:
+        parts = [
+            {"result_id": result_id, **part}
+            for result_id, own in zip(ids, found, strict=True)
+            for part in own
+        ]
+        if parts:
+            session.execute(insert(table), parts)
 
 
 def date_survey(session: Session, survey_id: int, day: date | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sqlalchemy.orm import Session
 
-from db import queries
+from db import queries, rollup
 from db.models import Checkpoint, Survey
 from db.registry import checkpoint_file
 from db.session import reading
@@ -154,7 +154,7 @@ def _analyse_images(
     def write(session: Session) -> None:
         queries.add_results(session, rows, cracks)
         run = (survey_id, analysis.checkpoint_id, analysis.settings_hash)
-        queries.refresh_sections(session, *run, image_ids=[row["image_id"] for row in rows])
+        rollup.refresh_sections(session, *run, image_ids=[row["image_id"] for row in rows])
         queries.show_analysis(session, *run)
 
     for image_id, content_hash, name in pending:

@@ -9,7 +9,7 @@ from shapely.geometry import LineString
 from sqlalchemy import insert, update
 
 from app import identity
-from db import queries
+from db import queries, rollup
 from db.models import Agency, AnalysisResult, Checkpoint, Network, RefusedFile, Survey, SurveyImage
 from db.session import transaction
 from db.storage import get_storage
@@ -55,7 +55,7 @@ def give_intervals(filled: Filled) -> None:
         session.execute(update(AnalysisResult).values(**ends))
         shown = session.get_one(Survey, filled.survey)
         assert shown.shown_checkpoint_id is not None
-        queries.refresh_sections(session, filled.survey, shown.shown_checkpoint_id, SETTINGS_HASH)
+        rollup.refresh_sections(session, filled.survey, shown.shown_checkpoint_id, SETTINGS_HASH)
 
 
 def image_row(survey_id: int, content: bytes, **more: object) -> dict[str, object]:
@@ -163,5 +163,5 @@ def fill() -> Filled:
         ]
         queries.add_results(session, results, [[] for _ in results])
         queries.show_analysis(session, survey.id, checkpoint.id, SETTINGS_HASH)
-        queries.refresh_sections(session, survey.id, checkpoint.id, SETTINGS_HASH)
+        rollup.refresh_sections(session, survey.id, checkpoint.id, SETTINGS_HASH)
         return Filled(network.id, survey.id, ids, foreign_network.id, foreign.id, foreign_ids[0][0])

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 import app
 from app import identity
-from db import queries
+from db import rollup
 from db.models import AnalysisResult, Job, Survey
 from db.session import transaction
 from engine.vocabulary import JobState
@@ -160,7 +160,7 @@ def test_a_section_with_one_photo_says_so(filled: Filled) -> None:
     give_intervals(filled)
     with transaction() as session:
         session.execute(delete(AnalysisResult).where(AnalysisResult.image_id.in_(filled.photos[1:3])))
-        queries.refresh_sections(session, filled.survey, 1, SETTINGS_HASH)
+        rollup.refresh_sections(session, filled.survey, 1, SETTINGS_HASH)
     section = open_page("section", survey=filled.survey, section=1)
     shown = next(metric for metric in section.metric if metric.label == "Crack density")
     assert shown.delta == "8.00 to 10.50 · one photo" and "One photo" in shown.help
