@@ -5,12 +5,28 @@ docs/guide/measurement.md states the definitions and their sources.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+import cv2
 import numpy as np
 import numpy.typing as npt
+import shapely
 
+from engine.crack_areas import BRIDGED, DRAWN, PIXELS, WIDTH, XY, CrackArea, find_crack_areas
+from engine.crack_network import build_graph, corners, length_of, strokes
+from engine.cracked_area import count_tiles, cracked_area_m2
 from engine.errors import SettingsError
-from engine.measurement import Crack, CrackMeasurement, measure_cracks
+from engine.lane_zones import WHEEL_PATHS, Zones, lane_zones, main_zone, zone_at, zone_shares
+from engine.measurement import (
+    MIN_LENGTH_PX,
+    POLYLINE_TOLERANCE_PX,
+    CrackMeasurement,
+    direction_deg,
+    measure_cracks,
+    running_mean,
+    weighted_quantiles,
+)
+from engine.measurement import course as course_sum
 from engine.severity import D6433, SeverityStandard, severity_of
 from engine.vocabulary import DistressType, LaneZone, Severity
 
@@ -19,10 +35,16 @@ Mask = npt.NDArray[np.bool_]
 
 # Longitudinal within 20 deg of the lane (AASHTO R 85), transverse within 20 deg of across it.
 AXIS_TOLERANCE_DEG = 20.0
-# Side of the tiles of the Unified Crack Index.
-TILE_M = 0.3
-# What is narrower is no whole lane, and has no zones.
-LEAST_LANE_M = 2.4
+LEAST_LENGTH_M = 0.3
+# Pieces of 0.3 to 0.5 m are both an alligator's and a block's, see `_network`.
+SMALLEST_BLOCK_M = 0.3
+LARGEST_ALLIGATOR_M = 0.5
+# A wheel path's width (1.0 m) and a little on either side.
+WHEEL_PATH_REACH_M = 1.25
+# Smallest crack that counts (AASHTO PP 44).
+LEAST_CRACK_MM = (1.0, 25.0)
+# Gaps up to this are bridged, within what can be told in pixels.
+BRIDGE_M, LEAST_BRIDGE_PX, LARGEST_BRIDGE_PX = 0.05, 6.0, 40.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +130,7 @@ def type_cracks(
     *,
     lane_left_px: float | None,
     lane_right_px: float | None,
+    surveyed: Mask | None = None,
 ) -> tuple[TypedDistress, ...]:
     """Tell the cracks of a rectified picture by type and zone; the lane runs up the picture.
 
@@ -116,6 +139,7 @@ def type_cracks(
         mask: bool (H, W).
         lane_left_px: column of the lane's left edge; None: not known, so no zones.
         lane_right_px: column of its right edge.
+        surveyed: bool (H, W), the part that counts; None: the whole picture.
 
     Returns:
         The longest first; severity is None.
@@ -127,15 +151,12 @@ def type_cracks(
     if gsd is None:
         raise SettingsError("Cracks in pixels have no type.", "Measure them with a ground sampling distance.")
     zones = lane_zones(lane_left_px, lane_right_px, gsd)
-    found = [_single(crack, gsd, zones) for crack in measurement.cracks]
+    areas, single = find_crack_areas(measurement.cracks, _frame_px(surveyed, mask.shape), gsd)
+    found = [_network(area, gsd, zones) for area in areas]
+    for courses, nodes in _strokes(single, gsd):
+        line = _typed(_single_kind(courses[0], gsd), courses, gsd, zones)
+        found.append(replace(line, nodes=nodes, tortuosity=_tortuosity(courses[0])))
     return tuple(sorted(found, key=lambda distress: -distress.length_m))
-
-
-def pothole_distresses(
-    mask: Mask, *, gsd_mm_per_px: float, lane_left_px: float | None = None, lane_right_px: float | None = None
-) -> tuple[TypedDistress, ...]:
-    """Each connected region of a pothole mask (H, W) of a rectified picture, the largest first."""
-    return ()
 
 
 def measure_ground(
@@ -160,16 +181,38 @@ def measure_ground(
     Raises:
         SettingsError: as `engine.measurement.measure_cracks`.
     """
-    measurement = measure_cracks(mask, probability, gsd_mm_per_px=gsd_mm_per_px, surveyed=surveyed)
+    if not 0 < gsd_mm_per_px < np.inf:
+        raise SettingsError(
+            f"A ground sampling distance of {gsd_mm_per_px} mm/px is not possible.", "Give one over 0."
+        )
+    least_width_mm, least_length_mm = LEAST_CRACK_MM
+    measurement = measure_cracks(
+        mask,
+        probability,
+        gsd_mm_per_px=gsd_mm_per_px,
+        surveyed=surveyed,
+        min_length_px=max(MIN_LENGTH_PX, least_length_mm / gsd_mm_per_px),
+        min_width_px=least_width_mm / gsd_mm_per_px,
+        bridge_px=min(max(BRIDGE_M * 1000 / gsd_mm_per_px, LEAST_BRIDGE_PX), LARGEST_BRIDGE_PX),
+    )
     left, right = lane_px or (None, None)
-    typed = type_cracks(measurement, mask, lane_left_px=left, lane_right_px=right)
+    typed = type_cracks(measurement, mask, lane_left_px=left, lane_right_px=right, surveyed=surveyed)
     distresses = tuple(_graded(distress, gsd_mm_per_px, standard) for distress in typed)
-    cracked, tiles = count_tiles(mask, gsd_mm_per_px=gsd_mm_per_px, surveyed=surveyed)
+    lines = [line for distress in distresses for line in distress.polylines]
+    drawn = np.zeros(mask.shape, np.uint8)
+    cv2.polylines(drawn, [np.round(line).astype(np.int32) for line in lines], False, (1,))
+    cracked, tiles = count_tiles(drawn.astype(bool), gsd_mm_per_px=gsd_mm_per_px, surveyed=surveyed)
     return GroundMeasurement(
         measurement=measurement,
         distresses=distresses,
         quantities=quantities(distresses),
-        cracked_area_m2=sum(distress.length_m * 0.3 for distress in distresses),
+        cracked_area_m2=cracked_area_m2(
+            [distress.outline for distress in distresses if distress.outline is not None],
+            _wheel_path_lines(distresses, lane_zones(left, right, gsd_mm_per_px)),
+            shape=(mask.shape[0], mask.shape[1]),
+            gsd_mm_per_px=gsd_mm_per_px,
+            surveyed=surveyed,
+        ),
         cracked_tiles=cracked,
         tiles=tiles,
     )
@@ -197,47 +240,140 @@ def quantities(distresses: Sequence[TypedDistress]) -> tuple[Quantity, ...]:
     )
 
 
-def count_tiles(
-    mask: Mask, *, gsd_mm_per_px: float, surveyed: Mask | None = None, tile_m: float = TILE_M
-) -> tuple[int, int]:
-    """Tiles with a crack, and all tiles; those less than half surveyed are left out (Unified Crack Index).
+def _wheel_path_lines(distresses: Sequence[TypedDistress], zones: Zones) -> list[Floats]:
+    """Longitudinal cracks where they run in a wheel path; all of them where the zones are not known."""
+    lines = [
+        line
+        for distress in distresses
+        if distress.kind is DistressType.LONGITUDINAL
+        for line in distress.polylines
+    ]
+    if not zones:
+        return lines
+    inside = [np.isin(zone_at(line[:, 0], zones), (1, 3)) for line in lines]
+    return [
+        line[first:last]
+        for line, within in zip(lines, inside, strict=True)
+        for first, last in pairwise([0, *(np.flatnonzero(np.diff(within)) + 1), len(line)])
+        if within[first] and last - first > 1
+    ]
 
-    Args:
-        mask: bool (H, W) of the counted cracks.
-        gsd_mm_per_px: ground sampling distance, > 0.
-        surveyed: bool (H, W); None: all.
-        tile_m: side of a tile.
+
+def _frame_px(surveyed: Mask | None, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) of the surveyed area."""
+    if surveyed is None or not surveyed.any():
+        return 0, 0, shape[1], shape[0]
+    rows, columns = np.flatnonzero(surveyed.any(axis=1)), np.flatnonzero(surveyed.any(axis=0))
+    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+
+
+def _strokes(single: list[Floats], gsd: float) -> list[tuple[list[Floats], int]]:
+    """Single cracks drawn through their junctions, the stroke first and then its stubs; and their nodes."""
+    if not single:
+        return []
+    graph = build_graph([course[:, XY] for course in single], [float(c[:, WIDTH].mean()) for c in single])
+    whole: list[tuple[Floats, set[int]]] = []
+    for chain in strokes(graph):
+        course = np.concatenate([single[i][::-1] if backwards else single[i] for i, backwards in chain])
+        nodes = {int(node) for i, _ in chain for node in graph.ends[i] if graph.degree[node] >= 3}
+        cuts = [0, *corners(course[:, XY], LEAST_LENGTH_M * 1000 / gsd), len(course)]
+        whole += [(course[first : last + 1], nodes) for first, last in pairwise(cuts)]
+    whole.sort(key=lambda stroke: -length_of(stroke[0][:, XY]))
+    found: list[tuple[list[Floats], set[int]]] = []
+    for course, nodes in whole:
+        short = length_of(course[:, XY]) * gsd / 1000 < LEAST_LENGTH_M
+        trunk = next((own for own, others in found if short and nodes & others), None)
+        if trunk is None:
+            found.append(([course], nodes))
+        else:
+            trunk.append(course)
+    return [(courses, len(nodes)) for courses, nodes in found]
+
+
+def _single_kind(course: Floats, gsd: float) -> DistressType:
+    """Type of a single crack by its direction; too short ones have none."""
+    line = course[:, XY]
+    if length_of(line) * gsd / 1000 < LEAST_LENGTH_M:
+        return DistressType.CRACK
+    off_axis = abs(direction_deg(course_sum(line)) - 90)
+    if off_axis <= AXIS_TOLERANCE_DEG:
+        return DistressType.LONGITUDINAL
+    return DistressType.TRANSVERSE if off_axis >= 90 - AXIS_TOLERANCE_DEG else DistressType.DIAGONAL
+
+
+def _network(area: CrackArea, gsd: float, zones: Zones) -> TypedDistress:
+    """Alligator or block cracking by the size of its pieces; between the two by where it lies.
+
+    Pieces under 0.3 m are alligator, of 0.5 m and more block. Between, a network that keeps within a wheel
+    path is alligator (fatigue comes from wheels), any other block.
     """
-    side = max(1, round(tile_m * 1000 / gsd_mm_per_px))
-    whole = np.ones(mask.shape, bool) if surveyed is None else surveyed
-    starts = [np.arange(0, length, side) for length in mask.shape]
+    across_m = float(np.ptp(area.outline_px[:, 0])) * gsd / 1000
+    found = _typed(DistressType.BLOCK, area.courses, gsd, zones)
+    in_paths = sum(share for zone, share in found.zone_shares if zone in WHEEL_PATHS)
+    alligator = area.piece_m < SMALLEST_BLOCK_M or (
+        area.piece_m < LARGEST_ALLIGATOR_M and across_m <= WHEEL_PATH_REACH_M and in_paths >= 0.5
+    )
+    return replace(
+        found,
+        kind=DistressType.ALLIGATOR if alligator else DistressType.BLOCK,
+        orientation_deg=None,
+        area_m2=area.area_m2,
+        piece_size_m=area.piece_m if area.closed else None,
+        nodes=area.nodes,
+        outline=area.outline_px,
+    )
 
-    def per_tile(values: Mask) -> npt.NDArray[np.int64]:
-        rows = np.add.reduceat(values, starts[0], axis=0, dtype=np.int64)
-        sums: npt.NDArray[np.int64] = np.add.reduceat(rows, starts[1], axis=1)
-        return sums
 
-    counts = per_tile(whole) * 2 >= side**2
-    return int(np.count_nonzero((per_tile(mask & whole) > 0) & counts)), int(np.count_nonzero(counts))
+def _typed(kind: DistressType, courses: Sequence[Floats], gsd: float, zones: Zones) -> TypedDistress:
+    """A distress of these courses, with the numbers that need no more than them."""
+    rows = np.concatenate(courses)
+    drawn = float(rows[:, DRAWN].sum())
+    length = drawn + float(rows[:, BRIDGED].sum())
+    seen = rows[:, DRAWN] > 0
+    median, p95 = (
+        weighted_quantiles(rows[seen, WIDTH], rows[seen, DRAWN], (0.5, 0.95)) if drawn else (0.0, 0.0)
+    )
+    mean = float(rows[:, WIDTH] @ rows[:, DRAWN]) / drawn if drawn else 0.0
+    widest = max(float(running_mean(course[:, WIDTH]).max()) for course in courses)
+    shares = zone_shares(rows[:, 0], rows[:, DRAWN] + rows[:, BRIDGED], zones)
+    kept = [course[_kept(course[:, XY])] for course in courses]
+    return TypedDistress(
+        kind=kind,
+        zone=main_zone(shares),
+        severity=None,
+        length_px=length,
+        mean_width_px=mean,
+        max_width_px=widest,
+        area_px=round(float(rows[:, PIXELS].sum())),
+        orientation_deg=direction_deg(sum((course_sum(course[:, XY]) for course in courses), 0j)),
+        length_m=length * gsd / 1000,
+        area_m2=float(rows[:, PIXELS].sum()) * (gsd / 1000) ** 2,
+        mean_width_mm=mean * gsd,
+        median_width_mm=median * gsd,
+        p95_width_mm=p95 * gsd,
+        max_width_mm=widest * gsd,
+        piece_size_m=None,
+        tortuosity=None,
+        nodes=None,
+        bridged_m=(length - drawn) * gsd / 1000,
+        polylines=tuple(course[:, XY] for course in kept),
+        widths_mm=tuple(course[:, WIDTH] * gsd for course in kept),
+        outline=None,
+        zone_shares=shares,
+    )
 
 
-def lane_zones(
-    left_px: float | None, right_px: float | None, gsd_mm_per_px: float
-) -> tuple[tuple[LaneZone, float], ...]:
-    """The five zones with the column where each ends, left to right; empty where no whole lane is in view.
+def _kept(line: Floats) -> npt.NDArray[np.int64]:
+    """Vertices that keep a line within 1 px, and every tenth for the widths along it."""
+    simple = shapely.get_coordinates(shapely.simplify(shapely.linestrings(line), POLYLINE_TOLERANCE_PX))
+    place = {tuple(vertex): i for i, vertex in enumerate(line.tolist())}
+    bends = [place[tuple(vertex)] for vertex in simple.tolist()]
+    return np.unique([0, *bends, *range(0, len(line), 10), len(line) - 1])
 
-    Wheel paths are 1.0 m wide, their middles 0.875 m from that of the lane; under 2.75 m all shrinks alike.
-    Source: AASHTO R 85, PP 67.
-    """
-    if left_px is None or right_px is None:
-        return ()
-    metre = 1000 / gsd_mm_per_px
-    if (right_px - left_px) < LEAST_LANE_M * metre:
-        return ()
-    middle = (left_px + right_px) / 2
-    shrink = min(1.0, (right_px - left_px) / (2.75 * metre)) * metre
-    ends = [middle + at * shrink for at in (-1.375, -0.375, 0.375, 1.375)]
-    return tuple(zip(LaneZone, [*ends, np.inf], strict=True))
+
+def _tortuosity(course: Floats) -> float | None:
+    chord = float(np.hypot(*(course[-1, XY] - course[0, XY])))
+    return max(1.0, length_of(course[:, XY]) / chord) if chord >= 1 else None
 
 
 def _graded(distress: TypedDistress, gsd_mm_per_px: float, standard: SeverityStandard) -> TypedDistress:
@@ -252,50 +388,3 @@ def _graded(distress: TypedDistress, gsd_mm_per_px: float, standard: SeveritySta
         standard=standard,
     )
     return replace(distress, severity=severity)
-
-
-def _single(crack: Crack, gsd: float, zones: tuple[tuple[LaneZone, float], ...]) -> TypedDistress:
-    off_axis = abs(crack.orientation_deg - 90)
-    if off_axis <= AXIS_TOLERANCE_DEG:
-        kind = DistressType.LONGITUDINAL
-    elif off_axis >= 90 - AXIS_TOLERANCE_DEG:
-        kind = DistressType.TRANSVERSE
-    else:
-        kind = DistressType.DIAGONAL
-    lines = [branch.line_px for branch in crack.branches]
-    widths = np.concatenate([branch.widths_px for branch in crack.branches])
-    shares = _zone_shares(np.concatenate(lines)[:, 0], zones)
-    return TypedDistress(
-        kind=kind,
-        zone=max(shares, key=lambda item: item[1])[0] if shares else None,
-        severity=None,
-        length_px=crack.length_px,
-        mean_width_px=crack.mean_width_px,
-        max_width_px=crack.max_width_px,
-        area_px=crack.area_px,
-        orientation_deg=crack.orientation_deg,
-        length_m=crack.length_px * gsd / 1000,
-        area_m2=crack.area_px * (gsd / 1000) ** 2,
-        mean_width_mm=crack.mean_width_px * gsd,
-        median_width_mm=float(np.median(widths)) * gsd,
-        p95_width_mm=float(np.percentile(widths, 95)) * gsd,
-        max_width_mm=crack.max_width_px * gsd,
-        piece_size_m=None,
-        tortuosity=None,
-        nodes=None,
-        bridged_m=0.0,
-        polylines=tuple(lines),
-        widths_mm=tuple(branch.widths_px * gsd for branch in crack.branches),
-        outline=None,
-        zone_shares=shares,
-    )
-
-
-def _zone_shares(
-    columns: Floats, zones: tuple[tuple[LaneZone, float], ...]
-) -> tuple[tuple[LaneZone, float], ...]:
-    if not zones:
-        return ()
-    at = np.searchsorted([end for _, end in zones], columns)
-    counts = np.bincount(at, minlength=len(zones)) / len(columns)
-    return tuple((zone, float(share)) for (zone, _), share in zip(zones, counts, strict=True) if share)

@@ -6,6 +6,7 @@ measured on drawn lines.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import shapely
 from scipy.ndimage import map_coordinates
 
+from engine.crack_network import bridges, build_graph, length_of
 from engine.errors import SettingsError
 from engine.skeleton import centre_lines, smooth
 
@@ -26,6 +28,8 @@ POLYLINE_TOLERANCE_PX = 1.0
 MIN_LENGTH_PX = 10.0
 # Widths are averaged over this many pixels along the crack before the maximum is taken.
 WIDTH_WINDOW_PX = 9
+# Gaps up to this are bridged between ends in line with each other.
+BRIDGE_PX = 12.0
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class Crack:
     """One connected crack or crack network.
 
     Attributes:
-        length_px: of all its branches.
-        mean_width_px: mean along its length; max_width_px: greatest mean over 9 px of length.
+        length_px: of all its branches, `bridged_length_px` of it across gaps.
+        mean_width_px: mean along its length, gaps left out, and so are the median and the 95th percentile;
+            max_width_px: greatest mean over 9 px of length.
         area_px: its mask pixels.
         orientation_deg: length-weighted direction, 0 <= d < 180: 0 along image x, 45 rising to the right as
             seen, 90 along image y.
@@ -57,10 +62,15 @@ class Crack:
         polylines_px: one (N, 2) float array of (x, y) pixel centres per branch, simplified to 1 px, the
             longest branch first.
         branches: the same branches in the same order, with every vertex and its width.
+        nodes: junctions of its centre lines.
+        tortuosity: length of its branches / straight distances of their ends, >= 1; 1 for a lone ring.
     """
 
     length_px: float
+    bridged_length_px: float
     mean_width_px: float
+    median_width_px: float
+    p95_width_px: float
     max_width_px: float
     area_px: int
     orientation_deg: float
@@ -68,6 +78,8 @@ class Crack:
     polylines_px: tuple[Floats, ...]
     gsd_mm_per_px: float | None
     branches: tuple[Branch, ...]
+    nodes: int
+    tortuosity: float
 
     @property
     def polyline_px(self) -> Floats:
@@ -97,7 +109,7 @@ class CrackMeasurement:
     Attributes:
         crack_pixels: mask pixels of the counted cracks within the surveyed area.
         surveyed_pixels: pixels of the surveyed area.
-        mean_width_px: mean along the whole length.
+        mean_width_px: mean along the whole length, bridged gaps left out.
         orientation_deg: as in `Crack`, over all cracks.
         gsd_mm_per_px: ground sampling distance; None keeps all results in pixels.
         cracks: longest first.
@@ -155,6 +167,8 @@ def measure_cracks(
     gsd_mm_per_px: float | None = None,
     surveyed: npt.NDArray[np.bool_] | None = None,
     min_length_px: float = MIN_LENGTH_PX,
+    min_width_px: float = 0.0,
+    bridge_px: float = BRIDGE_PX,
 ) -> CrackMeasurement:
     """Measure the cracks of a mask.
 
@@ -165,6 +179,9 @@ def measure_cracks(
         gsd_mm_per_px: millimetres of ground per pixel, > 0; None: results stay in pixels.
         surveyed: bool (H, W), the area that counts; None: the whole image. Cracks are cut at its edge.
         min_length_px: shorter pieces are taken as specks and counted nowhere.
+        min_width_px: so are those of a smaller mean width.
+        bridge_px: gaps up to this, between ends in line with each other, count as crack length (no area, no
+            width); 0: none.
 
     Raises:
         SettingsError: shapes differ, or the ground sampling distance is not a positive number.
@@ -179,17 +196,19 @@ def measure_cracks(
             f"A ground sampling distance of {gsd_mm_per_px} mm/px is not possible.", "Give one over 0."
         )
     mask = mask.astype(bool) if surveyed is None else mask.astype(bool) & surveyed
-    cracks, course = _cracks(mask, probability, gsd_mm_per_px, min_length_px) if mask.any() else ([], 0j)
-    lengths = np.array([crack.length_px for crack in cracks])
+    cracks = _cracks(mask, probability, gsd_mm_per_px, min_length_px, bridge_px) if mask.any() else []
+    cracks = [crack for crack in cracks if crack.mean_width_px >= min_width_px]
+    courses = sum((course(branch.line_px) for crack in cracks for branch in crack.branches), 0j)
+    lengths = np.array([crack.length_px - crack.bridged_length_px for crack in cracks])
     total = float(lengths.sum())
     widths = np.array([crack.mean_width_px for crack in cracks])
     return CrackMeasurement(
         crack_pixels=sum(crack.area_px for crack in cracks),
         surveyed_pixels=mask.size if surveyed is None else int(np.count_nonzero(surveyed)),
-        crack_length_px=total,
+        crack_length_px=sum(crack.length_px for crack in cracks),
         mean_width_px=float(lengths @ widths) / total if total else 0.0,
         max_width_px=max((crack.max_width_px for crack in cracks), default=0.0),
-        orientation_deg=_direction_deg(course) if cracks else None,
+        orientation_deg=direction_deg(courses) if cracks else None,
         gsd_mm_per_px=gsd_mm_per_px,
         cracks=tuple(cracks),
     )
@@ -200,60 +219,101 @@ def _cracks(
     probability: npt.NDArray[np.float32] | None,
     gsd_mm_per_px: float | None,
     min_length_px: float,
-) -> tuple[list[Crack], complex]:
-    """The cracks, longest first, and the sum of their courses."""
+    bridge_px: float,
+) -> list[Crack]:
+    """The cracks, longest first."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     radius_px = distance.astype(np.float32, copy=False)
-    grouped: dict[int, list[tuple[Floats, Floats]]] = {}
-    for branch in centre_lines(mask, radius_px):
-        label = int(labels[tuple(branch[0])])
-        line = smooth(branch)
-        reach_px = radius_px[tuple(branch.T)].astype(np.float64) + 0.5
+    branches, pieces = [], []
+    for pixels in centre_lines(mask, radius_px):
+        line = smooth(pixels)
+        reach_px = radius_px[tuple(pixels.T)].astype(np.float64) + 0.5
         width_px = _widths_px(mask.view(np.uint8) if probability is None else probability, line, reach_px)
-        grouped.setdefault(label, []).append((line, width_px))
-    cracks, total = [], 0j
-    for label, branches in grouped.items():
-        branches.sort(key=lambda branch: -_weights(branch[0]).sum())
-        course = complex(sum(_course(line) for line, _ in branches))
-        crack = _crack(branches, course, stats[label], gsd_mm_per_px)
+        branches.append(Branch(line[:, ::-1], width_px))
+        pieces.append(int(labels[tuple(pixels[0])]))
+    joined, groups = _bridged(branches, pieces, bridge_px, min_length_px)
+    grouped: dict[int, list[Branch]] = {}
+    for branch, group in zip(joined, groups, strict=True):
+        grouped.setdefault(group, []).append(branch)
+    members: dict[int, set[int]] = {}
+    for piece, group in zip(pieces, groups, strict=False):
+        members.setdefault(group, set()).add(piece)
+    cracks = []
+    for group, own in grouped.items():
+        own.sort(key=lambda branch: -length_of(branch.line_px))
+        crack = _crack(own, stats[sorted(members[group])], gsd_mm_per_px)
         if crack.length_px >= min_length_px:
             cracks.append(crack)
-            total += course
-    return sorted(cracks, key=lambda crack: -crack.length_px), total
+    return sorted(cracks, key=lambda crack: -crack.length_px)
 
 
-def _crack(
-    branches: list[tuple[Floats, Floats]],
-    course: complex,
-    stats: npt.NDArray[np.int32],
-    gsd_mm_per_px: float | None,
-) -> Crack:
-    weights = np.concatenate([_weights(line) for line, _ in branches])
-    widths = np.concatenate([width for _, width in branches])
+def _bridged(
+    branches: list[Branch], pieces: list[int], bridge_px: float, min_length_px: float
+) -> tuple[list[Branch], list[int]]:
+    """The branches with a bridge for each gap after them, and the crack that each belongs to."""
+    groups = np.array(pieces, np.int64)
+    widths = np.array([float(branch.widths_px.mean()) for branch in branches])
+    if bridge_px <= 0 or not len(branches):
+        return branches, pieces
+    graph = build_graph([branch.line_px for branch in branches], widths)
+    added = []
+    for ends, one, other in bridges(graph, widths, groups, bridge_px, min_length_px):
+        added.append((Branch(ends, np.array([widths[one], widths[other]]), bridged=True), one))
+        groups[groups == groups[other]] = groups[one]
+    joined = [*branches, *(bridge for bridge, _ in added)]
+    return joined, [*groups.tolist(), *(int(groups[one]) for _, one in added)]
+
+
+def _crack(branches: list[Branch], stats: npt.NDArray[Any], gsd_mm_per_px: float | None) -> Crack:
+    """One crack of branches, the longest first, and the (left, top, width, height, area) of its pieces."""
+    drawn = [branch for branch in branches if not branch.bridged]
+    weights = np.concatenate([vertex_lengths(branch.line_px) for branch in drawn])
+    widths = np.concatenate([branch.widths_px for branch in drawn])
+    bridged = sum(length_of(branch.line_px) for branch in branches if branch.bridged)
     length = float(weights.sum())
-    left, top, width, height, area = (int(value) for value in stats)
+    graph = build_graph(
+        [branch.line_px for branch in branches], [float(b.widths_px.mean()) for b in branches]
+    )
+    chords = sum(float(np.hypot(*(branch.line_px[-1] - branch.line_px[0]))) for branch in branches)
+    left, top = stats[:, :2].min(axis=0).tolist()
+    right, bottom = (stats[:, :2] + stats[:, 2:4]).max(axis=0).tolist()
+    median, p95 = weighted_quantiles(widths, weights, (0.5, 0.95))
     return Crack(
-        length_px=length,
+        length_px=length + bridged,
+        bridged_length_px=bridged,
         mean_width_px=float(weights @ widths) / length,
-        max_width_px=max(float(_running_mean(width_px).max()) for _, width_px in branches),
-        area_px=area,
-        orientation_deg=_direction_deg(course),
-        box_px=(left, top, left + width, top + height),
-        polylines_px=tuple(_simplified(line)[:, ::-1] for line, _ in branches),
+        median_width_px=median,
+        p95_width_px=p95,
+        max_width_px=max(float(running_mean(branch.widths_px).max()) for branch in drawn),
+        area_px=int(stats[:, 4].sum()),
+        orientation_deg=direction_deg(sum((course(branch.line_px) for branch in branches), 0j)),
+        box_px=(left, top, right, bottom),
+        polylines_px=tuple(_simplified(branch.line_px) for branch in branches),
         gsd_mm_per_px=gsd_mm_per_px,
-        branches=tuple(Branch(line[:, ::-1], width_px) for line, width_px in branches),
+        branches=tuple(branches),
+        nodes=int(np.count_nonzero(graph.degree >= 3)),
+        tortuosity=max(1.0, (length + bridged) / chords) if chords else 1.0,
     )
 
 
-def _weights(line: Floats) -> Floats:
-    """Length that each vertex of a line stands for: half of both its steps."""
+def weighted_quantiles(values: Floats, weights: Floats, shares: tuple[float, ...]) -> list[float]:
+    """Values that these shares of the total weight do not exceed."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weights[order])
+    place = np.searchsorted(reached, np.array(shares) * reached[-1])
+    return [float(value) for value in values[order[np.minimum(place, len(order) - 1)]]]
+
+
+def vertex_lengths(line: Floats) -> Floats:
+    """Length that each vertex of a line stands for: half of both its steps, (N, 2) -> (N,)."""
     steps = np.hypot(*np.diff(line, axis=0).T)
     weights: Floats = (np.append(steps, 0.0) + np.insert(steps, 0, 0.0)) / 2
     return weights
 
 
-def _running_mean(values: Floats) -> Floats:
+def running_mean(values: Floats) -> Floats:
+    """Means over 9 neighbours, or over all where there are fewer."""
     window = min(WIDTH_WINDOW_PX, len(values))
     means: Floats = np.convolve(values, np.full(window, 1 / window), mode="valid")
     return means
@@ -266,15 +326,15 @@ def _simplified(line: Floats) -> Floats:
     return simple
 
 
-def _course(line: Floats) -> complex:
-    """Sum of a (row, column) line's steps with doubled angles, since a line has no front."""
+def course(line: Floats) -> complex:
+    """Sum of an (x, y) line's steps with doubled angles, since a line has no front."""
     steps = np.diff(line, axis=0)
     # Image rows count downwards.
-    angles = np.arctan2(-steps[:, 0], steps[:, 1])
+    angles = np.arctan2(-steps[:, 1], steps[:, 0])
     return complex(np.sum(np.hypot(*steps.T) * np.exp(2j * angles)))
 
 
-def _direction_deg(course: complex) -> float:
+def direction_deg(course: complex) -> float:
     """Direction of a course, 0 <= d < 180."""
     # Rounding keeps -1e-17 degrees from becoming 180.
     return float(round(np.degrees(np.angle(course)) / 2, 6) % 180)
