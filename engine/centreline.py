@@ -4,6 +4,7 @@ Between two vertices a line follows the geodesic, so pieces add up to the whole 
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +22,20 @@ SHORTEST_CUT_M, LONGEST_CUT_M = 10.0, 100_000.0
 SAME_PLACE_M = 1e-6
 
 
+def geodesic_lengths_m(lines: Sequence[LineString | MultiLineString] | npt.NDArray[np.object_]) -> Floats:
+    """Lengths on the WGS84 ellipsoid, (N,) m, of longitude/latitude lines with finite coordinates."""
+    # One call for all: per line, the way into PROJ takes longer than the geodesics.
+    parts, of_line = shapely.get_parts(np.asarray(lines, dtype=object), return_index=True)
+    points, of_part = shapely.get_coordinates(parts, return_index=True)
+    _, _, steps_m = WGS84.inv(*points[:-1].T, *points[1:].T)
+    within = of_part[:-1] == of_part[1:]
+    step_of = of_line[of_part[:-1]][within]
+    return np.bincount(step_of, weights=np.asarray(steps_m)[within], minlength=len(lines)).astype(np.float64)
+
+
 def geodesic_length_m(line: LineString | MultiLineString) -> float:
     """Length on the WGS84 ellipsoid of a longitude/latitude line."""
-    # Not `geometry_length`: it walks over the vertices in Python.
-    parts = getattr(line, "geoms", [line])
-    return float(sum(WGS84.line_length(*shapely.get_coordinates(part).T) for part in parts))
+    return float(geodesic_lengths_m([line])[0])
 
 
 def vertices_m(line: LineString) -> tuple[Floats, Floats]:
@@ -51,7 +61,7 @@ def points_along(points: Floats, at_m: Floats, distances_m: npt.ArrayLike) -> Fl
     piece = np.clip(np.searchsorted(at_m, wanted, side="right") - 1, 0, len(at_m) - 2)
     start, end = points[piece], points[piece + 1]
     azimuth_deg, _, _ = WGS84.inv(*start.T, *end.T)
-    longitude, latitude, _ = WGS84.fwd(*start.T, azimuth_deg, wanted - at_m[piece])
+    longitude, latitude, _ = WGS84.fwd(start[:, 0], start[:, 1], azimuth_deg, wanted - at_m[piece])
     found: Floats = np.column_stack([longitude, latitude])
     # A vertex comes out as it is given, so that pieces meet in the same point.
     for vertex, near in ((start, wanted - at_m[piece]), (end, at_m[piece + 1] - wanted)):

@@ -272,7 +272,7 @@ def _heading_deg(points: Floats, at_m: Floats, along_m: float) -> float:
     piece = int(np.clip(np.searchsorted(at_m, along_m, side="right") - 1, 0, len(at_m) - 2))
     azimuth, _, _ = WGS84.inv(*points[piece], *points[piece + 1])
     if along_m - at_m[piece] > SAME_M:
-        _, _, back = WGS84.fwd(*points[piece], azimuth, along_m - at_m[piece])
+        _, _, back = WGS84.fwd(points[piece, 0], points[piece, 1], azimuth, along_m - at_m[piece])
         azimuth = back + 180.0
     return float(azimuth % 360.0)
 
@@ -284,7 +284,7 @@ def _foot(start: Floats, end: Floats, longitude: float, latitude: float) -> tupl
     along_m, heading = 0.0, azimuth
     # Each step projects onto the tangent: it leaves a second-order rest.
     for _ in range(8):
-        foot_longitude, foot_latitude, back = WGS84.fwd(*start, azimuth, along_m)
+        foot_longitude, foot_latitude, back = WGS84.fwd(start[0], start[1], azimuth, along_m)
         heading = back + 180.0 if along_m > SAME_M else azimuth
         towards, _, away_m = WGS84.inv(foot_longitude, foot_latitude, longitude, latitude)
         turn = np.radians(towards - heading)

@@ -1,39 +1,56 @@
-"""Reads an agency's road network from a GIS file (torch-free).
+"""Reads an agency's road network from a GIS file and checks it section by section (torch-free)."""
 
-Only GeoJSON, GeoPackage and shapefile are read, each through its own GDAL driver: no `/vsi` paths, no URLs,
-no VRT, no file that another driver would claim by its content.
-"""
-
-import tempfile
-import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import pyogrio
 import shapely
-from pyproj import Geod
 from shapely.geometry import LineString, MultiLineString
 
+from engine.centreline import WGS84 as WGS84
+from engine.centreline import cut_centreline, geodesic_lengths_m
+from engine.centreline import geodesic_length_m as geodesic_length_m
 from engine.errors import NetworkFileError
 from engine.network_columns import SectionColumns, chainage_unit_m, match_columns
+from engine.network_files import LONGEST_SECTION_M, MAX_SECTIONS, read_layer
 
-WGS84 = Geod(ellps="WGS84")
-FORMATS = (
-    "GeoJSON (.geojson, .json), GeoPackage (.gpkg), "
-    "shapefile (.shp with its .shx, .dbf and .prj, or all of them in a .zip)"
-)
-MAX_SECTIONS = 200_000
-MAX_UNZIPPED_BYTES = 2_000_000_000
+LINE_TYPES = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
 MAX_VERTICES = 10_000
 MIN_LENGTH_M = 0.1
-# A longer "section" shows that metres were read as degrees.
-LONGEST_SECTION_M = 500_000.0
 # Drawn lines cut corners; more than this is a mistake in the chainage or in the drawing.
 MAX_LENGTH_DIFFERENCE = 0.05
+# Chainages are rounded; sections that share more than this lie side by side or one is wrong.
+OVERLAP_M = 1.0
+
+
+class FindingKind(StrEnum):
+    """What the check of a file did about what it found."""
+
+    REFUSED = "refused"
+    CHANGED = "changed"
+    NOTED = "noted"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the check noticed.
+
+    Attributes:
+        section: the id it is about; None for the file as a whole.
+        text: what is said of that section, or a sentence about the file.
+    """
+
+    kind: FindingKind
+    section: str | None
+    text: str
+
+    def __str__(self) -> str:
+        return self.text if self.section is None else f"Section {self.section} {self.text}"
 
 
 @dataclass(frozen=True)
@@ -66,218 +83,157 @@ class SectionRecord:
 
 @dataclass(frozen=True)
 class NetworkFile:
-    """Usable sections in file order, and what was refused or changed, one sentence each."""
+    """What a file holds.
+
+    Attributes:
+        sections: the usable ones, in file order.
+        findings: what was refused, changed or only noticed.
+        features: in the layer, usable or not.
+        columns: attribute of a section -> the file's column that it was taken from, None where there is none.
+        file_columns: all columns of the layer.
+        crs: the file's coordinate system; empty where none is stated and degrees were taken.
+        layer: the one that was read; layers: all that may hold lines.
+    """
 
     sections: list[SectionRecord]
-    problems: list[str]
+    findings: list[Finding]
+    features: int
+    columns: dict[str, str | None]
+    file_columns: tuple[str, ...]
+    crs: str
+    layer: str
+    layers: tuple[str, ...]
+
+    @property
+    def problems(self) -> list[str]:
+        """The findings, one sentence each."""
+        return [str(finding) for finding in self.findings]
 
 
-def geodesic_length_m(line: LineString | MultiLineString) -> float:
-    """Length on the WGS84 ellipsoid of a longitude/latitude line."""
-    # Not `geometry_length`: it walks over the vertices in Python.
-    parts = getattr(line, "geoms", [line])
-    return float(sum(WGS84.line_length(*shapely.get_coordinates(part).T) for part in parts))
-
-
-def read_network(path: Path, *, name: str | None = None) -> NetworkFile:
+def read_network(
+    path: Path,
+    *,
+    name: str | None = None,
+    columns: Mapping[str, str | None] | None = None,
+    chainage_unit: str | None = None,
+    layer: str | None = None,
+    cut_every_m: float | None = None,
+) -> NetworkFile:
     """Read road sections from a GIS file, keeping every section that can be used.
 
     Args:
         path: a local file; its type is taken from its content and its ending.
         name: what to call the file in messages (default: the path's own name).
+        columns: attribute (of `network_columns.FIELDS`) -> column of the file, None for none; those not named
+            are found by their usual names.
+        chainage_unit: of `network_columns.UNITS_M`; None asks the column's name, then the lines' lengths.
+        layer: of a file with several; None is the first that may hold lines.
+        cut_every_m: cut each line from its start into sections of this length, 10 to 100,000.
 
     Returns:
-        At least one section, and the problems met.
+        At least one section, and the findings.
 
     Raises:
         NetworkFileError: the file as a whole cannot be used: wrong type, unreadable, no usable line, or a
             coordinate system that is neither stated nor plainly degrees.
+        SettingsError: `cut_every_m` is outside its range.
     """
     name = name or path.name
-    if str(path).startswith("/vsi") or not path.is_file():
-        raise NetworkFileError(
-            f"{name} is not a file on this computer.", "Give the path of a local GIS file."
+    read = read_layer(path, name, layer)
+    notes: list[str] = []
+    if not read.crs:
+        notes.append(
+            "No coordinate system is stated; the coordinates are plainly degrees, so WGS84 was taken."
         )
-    problems: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="pavescope-network-") as folder:
-        frame = _read_frame(_source(path, Path(folder), name), name)
-    frame = _to_wgs84(frame, name, problems)
-    columns = match_columns(frame, problems)
-    lines = list(_usable_lines(frame, columns.section_key, problems))
+    if len(read.layers) > 1:
+        others = ", ".join(other for other in read.layers if other != read.layer)
+        notes.append(f"Only the layer {read.layer} was read; the file also holds: {others}.")
+    found = match_columns(read.frame, notes, name, columns, chainage_unit)
+    findings = [Finding(FindingKind.NOTED, None, note) for note in notes]
+    lines = list(_usable_lines(read.frame, found.section_key, cut_every_m, findings))
     if not lines:
+        said = " ".join(str(finding) for finding in findings[:5])
         raise NetworkFileError(
-            f"{name} holds no usable road line. {' '.join(problems[:5])}",
+            f"{name} holds no usable road line. {said}",
             "Export the road centrelines as lines (LineString) and import that file.",
         )
-    return NetworkFile(_sections(lines, columns, problems), problems)
-
-
-def _source(path: Path, folder: Path, name: str) -> str:
-    """The GDAL dataset name, checked by content so that no other driver can claim the file."""
-    with path.open("rb") as file:
-        head = file.read(4096)
-    ending = path.suffix.lower()
-    if not head:
-        raise NetworkFileError(f"{name} is empty.", "Export the network again and import that file.")
-    if ending in {".geojson", ".json"} and head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"{"):
-        # The prefix keeps GDAL from trying its other drivers: JSON that quotes a VRT would be opened as one.
-        return f"GeoJSON:{_plain_link(path, folder, '.geojson')}"
-    if ending == ".gpkg" and head.startswith(b"SQLite format 3\x00"):
-        return _plain_link(path, folder, ".gpkg")
-    if ending == ".shp" and head.startswith(b"\x00\x00\x27\x0a"):
-        for part in (".shx", ".dbf", ".prj", ".cpg"):
-            sibling = next(
-                (s for s in (path.with_suffix(part), path.with_suffix(part.upper())) if s.is_file()), None
-            )
-            if sibling is not None:
-                _plain_link(sibling, folder, part)
-        return _shapefile(Path(_plain_link(path, folder, ".shp")), name)
-    if ending == ".zip" and head.startswith(b"PK"):
-        return _shapefile(_unzip_shapefile(path, folder, name), name)
-    raise NetworkFileError(f"{name} is not a network file that can be read.", f"Import one of: {FORMATS}.")
-
-
-def _plain_link(path: Path, folder: Path, ending: str) -> str:
-    # GDAL and pyogrio read meaning into names ('!', ':', '.zip'); a name of our own has none.
-    link = folder / f"network{ending}"
-    link.symlink_to(path.resolve())
-    return str(link)
-
-
-def _shapefile(path: Path, name: str) -> str:
-    missing = [part for part in (".shx", ".dbf") if not path.with_suffix(part).is_file()]
-    if missing:
+    if len(lines) > MAX_SECTIONS:
         raise NetworkFileError(
-            f"{name} comes without its {' and '.join(missing)} file.",
-            "A shapefile is several files: import a zip that holds the .shp, .shx, .dbf and .prj.",
+            f"{name} makes {len(lines):,} sections, more than {MAX_SECTIONS:,}.",
+            "Cut into longer sections, or split the network by district and import each part.",
         )
-    return str(path)
-
-
-def _unzip_shapefile(path: Path, folder: Path, name: str) -> Path:
-    """Unpack the one shapefile of a zip under names of our own; nothing else is touched."""
-    remedy = "Zip the .shp, .shx, .dbf and .prj of one shapefile, without a password, and import that."
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename: info for info in archive.infolist() if not info.is_dir()}
-            shapes = [f for f in members if f.lower().endswith(".shp") and not f.startswith("__MACOSX")]
-            if len(shapes) != 1:
-                raise NetworkFileError(f"{name} holds {len(shapes)} shapefiles, not one.", remedy)
-            stem = shapes[0][:-4]
-            budget = MAX_UNZIPPED_BYTES
-            for info in members.values():
-                part = info.filename[len(stem) :].lower()
-                if not info.filename.startswith(stem) or part not in {".shp", ".shx", ".dbf", ".prj", ".cpg"}:
-                    continue
-                with archive.open(info) as packed, (folder / f"network{part}").open("wb") as unpacked:
-                    while block := packed.read(1 << 20):
-                        budget -= len(block)
-                        if budget < 0:
-                            raise NetworkFileError(f"{name} unpacks to more than 2 GB.", remedy)
-                        unpacked.write(block)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
-        raise NetworkFileError(f"{name} cannot be unpacked: {error}.", remedy) from error
-    return folder / "network.shp"
-
-
-def _read_frame(source: str, name: str) -> gpd.GeoDataFrame:
-    try:
-        layers = pyogrio.list_layers(source)
-        lines = [layer for layer, kind in layers if kind is None or "LineString" in kind or kind == "Unknown"]
-        # A layer of another kind is read too when it is all there is, to say what it holds.
-        layer = lines[0] if lines else layers[0][0] if len(layers) else None
-        if layer is None:
-            raise NetworkFileError(
-                f"{name} holds no layer.", "Export the road centrelines and import that file."
-            )
-        info = pyogrio.read_info(source, layer=layer, force_feature_count=True)
-        if info["features"] > MAX_SECTIONS:
-            raise NetworkFileError(
-                f"{name} holds {info['features']} features, more than {MAX_SECTIONS}.",
-                "Split the network by district and import each part.",
-            )
-        frame = gpd.read_file(source, layer=layer, engine="pyogrio", on_invalid="ignore")
-    except (RuntimeError, ValueError, shapely.GEOSException) as error:
-        raise NetworkFileError(
-            f"{name} cannot be read: {str(error).replace(source, name)}.",
-            "Open it in a GIS, export it again, and import that file.",
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.empty:
-        raise NetworkFileError(
-            f"{name} holds no feature with a geometry.", "Export the layer that holds the roads."
-        )
-    return frame.reset_index(drop=True)
-
-
-def _to_wgs84(frame: gpd.GeoDataFrame, name: str, problems: list[str]) -> gpd.GeoDataFrame:
-    frame = frame.set_geometry(shapely.force_2d(frame.geometry.values))
-    if frame.crs is not None:
-        try:
-            return frame.to_crs(4326)
-        except (RuntimeError, ValueError) as error:
-            raise NetworkFileError(
-                f"{name} has a coordinate system that cannot be turned into latitude and longitude: {error}.",
-                "Export the network in WGS84 (EPSG:4326).",
-            ) from error
-    if not _plainly_degrees(frame):
-        raise NetworkFileError(
-            f"{name} does not state its coordinate system (a shapefile does so in its .prj).",
-            "Add the .prj file, or export the network in WGS84 (EPSG:4326).",
-        )
-    problems.append(
-        "No coordinate system is stated; the coordinates are plainly degrees, so WGS84 was taken."
+    return NetworkFile(
+        _sections(lines, found, cut_every_m is not None, findings),
+        findings,
+        features=len(read.frame),
+        columns=found.names,
+        file_columns=tuple(
+            str(column) for column in read.frame.columns if column != read.frame.geometry.name
+        ),
+        crs=read.crs,
+        layer=read.layer,
+        layers=read.layers,
     )
-    return frame.set_crs(4326)
-
-
-def _plainly_degrees(frame: gpd.GeoDataFrame) -> bool:
-    bounds = frame.geometry.bounds.to_numpy()
-    bounds = bounds[np.isfinite(bounds).all(axis=1)]
-    if not len(bounds) or np.abs(bounds[:, [0, 2]]).max() > 180 or np.abs(bounds[:, [1, 3]]).max() > 90:
-        return False
-    _, _, diagonal_m = WGS84.inv(*bounds.T)
-    return bool(diagonal_m.max() < LONGEST_SECTION_M)
 
 
 def _usable_lines(
-    frame: gpd.GeoDataFrame, keys: "pd.Series[str]", problems: list[str]
+    frame: gpd.GeoDataFrame, keys: "pd.Series[str]", cut_every_m: float | None, findings: list[Finding]
 ) -> Iterator[tuple[int, int, LineString]]:
     """Yield (row, part, line); part is 0 for a whole feature and 1, 2, ... for the pieces of a broken one."""
-    for row, geometry in enumerate(frame.geometry):
-        who = f"Section {keys.iloc[row]}"
-        refusal = _refusal(geometry)
+    geometries = np.asarray(frame.geometry.values, dtype=object)
+    for row, (key, geometry, refusal) in enumerate(
+        zip(keys.tolist(), geometries, _refusals(geometries), strict=True)
+    ):
         if refusal:
-            problems.append(f"{who} refused: {refusal}.")
+            findings.append(Finding(FindingKind.REFUSED, key, f"refused: {refusal}."))
             continue
-        merged = shapely.line_merge(geometry) if geometry.geom_type == "MultiLineString" else geometry
-        pieces = [p for p in getattr(merged, "geoms", [merged]) if geodesic_length_m(p) >= MIN_LENGTH_M]
+        pieces = [geometry] if geometry.geom_type == "LineString" else _joined(geometry)
         if not pieces:
-            problems.append(f"{who} refused: its length is zero.")
+            findings.append(Finding(FindingKind.REFUSED, key, "refused: all its parts have no length."))
         if len(pieces) > 1:
-            problems.append(f"{who} has gaps: it was split into {len(pieces)} sections.")
+            text = f"has gaps: it was split into {len(pieces)} sections."
+            findings.append(Finding(FindingKind.CHANGED, key, text))
         for part, piece in enumerate(pieces, start=1):
-            line = _thinned(piece)
-            if line is not piece:
-                problems.append(f"{who} had {len(piece.coords)} vertices: simplified to {len(line.coords)}.")
-            yield row, part if len(pieces) > 1 else 0, line
+            for line in [piece] if cut_every_m is None else cut_centreline(piece, cut_every_m):
+                thin = _thinned(line)
+                if thin is not line:
+                    text = f"had {len(line.coords):,} vertices: simplified to {len(thin.coords):,}."
+                    findings.append(Finding(FindingKind.CHANGED, key, text))
+                yield row, part if len(pieces) > 1 else 0, thin
 
 
-def _refusal(geometry: shapely.Geometry | None) -> str | None:
-    """Why a feature's geometry cannot be a section, or None."""
-    if geometry is None or geometry.is_empty:
-        return "it has no geometry"
-    if geometry.geom_type not in {"LineString", "MultiLineString"}:
-        return f"it is a {geometry.geom_type}, roads are lines"
-    coordinates = shapely.get_coordinates(geometry)
-    if not np.isfinite(coordinates).all():
-        return "a coordinate is not a finite number"
-    longitude, latitude = np.abs(coordinates).max(axis=0)
-    if longitude > 180 or latitude > 90:
-        return "a coordinate lies outside the globe (latitude and longitude swapped, or not degrees)"
-    length_m = geodesic_length_m(geometry)
-    if length_m >= LONGEST_SECTION_M:
-        return f"it is {length_m / 1000:.0f} km long, no section is"
-    return None
+def _joined(line: MultiLineString) -> list[LineString]:
+    """The parts of a line, joined where they touch, without those of no length."""
+    merged = shapely.line_merge(line)
+    return [part for part in getattr(merged, "geoms", [merged]) if geodesic_length_m(part) >= MIN_LENGTH_M]
+
+
+def _refusals(geometries: npt.NDArray[np.object_]) -> list[str | None]:
+    """Why each feature's geometry cannot be a section, or None."""
+    reasons: list[str | None] = [None] * len(geometries)
+
+    def refuse(rows: npt.NDArray[np.int64], why: str) -> None:
+        for row in rows:
+            reasons[row] = reasons[row] or why
+
+    refuse(
+        np.flatnonzero(shapely.is_missing(geometries) | shapely.is_empty(geometries)), "it has no geometry"
+    )
+    for row in np.flatnonzero(~np.isin(shapely.get_type_id(geometries), LINE_TYPES)):
+        reasons[row] = reasons[row] or f"it is a {geometries[row].geom_type}, roads are lines"
+    points, of_row = shapely.get_coordinates(geometries, return_index=True)
+    refuse(np.unique(of_row[~np.isfinite(points).all(axis=1)]), "a coordinate is not a finite number")
+    outside = of_row[(np.abs(points) > (180, 90)).any(axis=1)]
+    refuse(
+        np.unique(outside),
+        "a coordinate lies outside the globe (latitude and longitude swapped, or not degrees)",
+    )
+    rows = np.array([row for row, reason in enumerate(reasons) if reason is None], dtype=np.int64)
+    lengths_m = geodesic_lengths_m(geometries[rows])
+    refuse(rows[lengths_m < MIN_LENGTH_M], "its length is zero")
+    for row in np.flatnonzero(lengths_m >= LONGEST_SECTION_M):
+        reasons[rows[row]] = f"it is {lengths_m[row] / 1000:.0f} km long, no section is"
+    return reasons
 
 
 def _thinned(line: LineString) -> LineString:
@@ -297,21 +253,29 @@ def _thinned(line: LineString) -> LineString:
 
 
 def _sections(
-    lines: list[tuple[int, int, LineString]], columns: SectionColumns, problems: list[str]
+    lines: list[tuple[int, int, LineString]], columns: SectionColumns, cut: bool, findings: list[Finding]
 ) -> list[SectionRecord]:
     rows = [row for row, _, _ in lines]
     table = pd.DataFrame({"row": rows, "part": [part for _, part, _ in lines]})
-    table["length_m"] = [geodesic_length_m(line) for _, _, line in lines]
-    table["road"] = columns.road.to_numpy()[rows]
+    table["line"] = [line for _, _, line in lines]
+    table["length_m"] = geodesic_lengths_m([line for _, _, line in lines])
     table["key"] = columns.section_key.to_numpy()[rows]
-    table.loc[table["part"] > 0, "key"] += "/" + table["part"].astype(str)
-    _set_chainage(table, columns, problems)
-    _set_unique_keys(table, problems)
-    chainage = zip(table["from_m"].tolist(), table["to_m"].tolist(), table["length_m"].tolist(), strict=True)
+    for name in ("road", "direction", "lane"):
+        table[name] = np.array(getattr(columns, name), dtype=object)[rows]
+    _set_chainage(table, columns, findings)
+    if cut:
+        several = table.groupby("row")["row"].transform("size") > 1
+        chainage = [f"-{round(from_m):06d}" for from_m in table["from_m"]]
+        table["key"] += np.where(several, chainage, "")
+    else:
+        table.loc[table["part"] > 0, "key"] += "/" + table["part"].astype(str)
+    _set_unique_keys(table, findings)
+    _note_crossings_and_overlaps(table, findings)
+    values = (table[name].tolist() for name in ("row", "key", "road", "from_m", "to_m", "length_m", "line"))
     return [
         SectionRecord(
             section_key=key,
-            road=columns.road[row],
+            road=road,
             from_m=from_m,
             to_m=to_m,
             functional_class=columns.functional_class[row],
@@ -321,22 +285,23 @@ def _sections(
             aadt=columns.aadt[row],
             geometry=line,
             length_m=length_m,
+            direction=columns.direction[row],
+            lane=columns.lane[row],
         )
-        for (row, _, line), key, (from_m, to_m, length_m) in zip(
-            lines, table["key"].tolist(), chainage, strict=True
-        )
+        for row, key, road, from_m, to_m, length_m, line in zip(*values, strict=True)
     ]
 
 
-def _set_chainage(table: pd.DataFrame, columns: SectionColumns, problems: list[str]) -> None:
-    """Add from_m and to_m: the file's own, shared out over a feature's pieces, else cumulative by road."""
+def _set_chainage(table: pd.DataFrame, columns: SectionColumns, findings: list[Finding]) -> None:
+    """Add from_m and to_m, rising: the file's, shared out over a feature's pieces, else counted by road."""
+    notes: list[str] = []
     feature_length_m = table.groupby("row")["length_m"].transform("sum")
     before_m = table.groupby("row")["length_m"].cumsum() - table["length_m"]
     stated_from = columns.chainage_from.to_numpy()[table["row"]]
     stated_to = columns.chainage_to.to_numpy()[table["row"]]
     known = np.isfinite(stated_from) & np.isfinite(stated_to) & (stated_from != stated_to)
     unit_m = columns.chainage_unit_m or chainage_unit_m(
-        np.abs(stated_to - stated_from)[known], feature_length_m.to_numpy()[known], problems
+        np.abs(stated_to - stated_from)[known], feature_length_m.to_numpy()[known], notes
     )
     span = (stated_to - stated_from) * unit_m
     cumulative_m = table.groupby("road")["length_m"].cumsum() - table["length_m"]
@@ -349,18 +314,28 @@ def _set_chainage(table: pd.DataFrame, columns: SectionColumns, problems: list[s
     stated_m = np.abs(table["to_m"] - table["from_m"])
     differs = known & (np.abs(stated_m - table["length_m"]) > MAX_LENGTH_DIFFERENCE * table["length_m"])
     if differs.any():
-        problems.append(
+        notes.append(
             f"{int(differs.sum())} of {len(table)} sections are drawn more than {MAX_LENGTH_DIFFERENCE:.0%} "
             "longer or shorter than their from/to chainage says; photos on them get a chainage in proportion."
         )
     if not known.all():
         count = int((~known).sum())
-        problems.append(
+        notes.append(
             f"{count} sections have no from/to chainage: it was counted along each road, in file order."
         )
+    falls = (table["from_m"] > table["to_m"]).to_numpy()
+    if falls.any():
+        notes.append(
+            f"{int(falls.sum())} sections are drawn against their chainage ({_some(table['key'][falls])}): "
+            "they were turned round."
+        )
+        ends = table.loc[falls, ["to_m", "from_m"]].to_numpy()
+        table.loc[falls, ["from_m", "to_m"]] = ends
+        table.loc[falls, "line"] = table.loc[falls, "line"].map(shapely.reverse)
+    findings += [Finding(FindingKind.NOTED, None, note) for note in notes]
 
 
-def _set_unique_keys(table: pd.DataFrame, problems: list[str]) -> None:
+def _set_unique_keys(table: pd.DataFrame, findings: list[Finding]) -> None:
     """Number sections that share an id, in order of chainage.
 
     They are kept, not refused: agencies that give the road's name as the id of each of its sections would
@@ -368,11 +343,40 @@ def _set_unique_keys(table: pd.DataFrame, problems: list[str]) -> None:
     """
     shared = table[table["key"].duplicated(keep=False)]
     taken = set(table["key"])
+    renamed: dict[int, str] = {}
     for key, group in shared.sort_values(["from_m", "to_m"], kind="stable").groupby("key", sort=False):
         number = 1
         for row in group.index[1:]:
             while (unique := f"{key}#{(number := number + 1)}") in taken:
                 pass
             taken.add(unique)
-            table.loc[row, "key"] = unique
-        problems.append(f"{len(group)} sections share the id {key}: they were numbered {key}, {key}#2, ...")
+            renamed[row] = unique
+        text = f"shares its id with {len(group) - 1} more: they were numbered {key}, {key}#2, ..."
+        findings.append(Finding(FindingKind.CHANGED, str(key), text))
+    if renamed:
+        table.loc[list(renamed), "key"] = list(renamed.values())
+
+
+def _note_crossings_and_overlaps(table: pd.DataFrame, findings: list[Finding]) -> None:
+    for key in table["key"][~shapely.is_simple(table["line"].to_numpy())]:
+        text = "crosses itself: kept; a photo near the crossing may get the chainage of either pass."
+        findings.append(Finding(FindingKind.NOTED, key, text))
+    side_by_side = [table[name].fillna("") for name in ("road", "direction", "lane")]
+    ordered = table.assign(group=pd.factorize(pd.MultiIndex.from_arrays(side_by_side))[0])
+    ordered = ordered.sort_values(["group", "from_m", "to_m"], kind="stable")
+    reached_m = ordered.groupby("group")["to_m"].cummax().groupby(ordered["group"]).shift()
+    over = ordered["key"][reached_m - ordered["from_m"] > OVERLAP_M]
+    if len(over):
+        findings.append(
+            Finding(
+                FindingKind.NOTED,
+                None,
+                f"{len(over)} sections begin before another of the same road ends ({_some(over)}): "
+                "correct their chainage, or give direction or lane where they lie side by side.",
+            )
+        )
+
+
+def _some(keys: "pd.Series[str]") -> str:
+    """The first three, to look for."""
+    return ", ".join(keys.head(3)) + (", ..." if len(keys) > 3 else "")

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from shapely.geometry import LineString, MultiLineString, Polygon
 
+import engine.network_files
 import engine.networks
-from engine.errors import NetworkFileError
-from engine.networks import geodesic_length_m, read_network
+from engine.errors import NetworkFileError, SettingsError
+from engine.networks import FindingKind, geodesic_length_m, read_network
 
 # Two sections of about 1.1 km each, one after the other, and one across.
 EAST = LineString([(7.0, 46.0), (7.0072, 46.0), (7.0144, 46.0)])
@@ -188,7 +189,7 @@ def test_sections_that_share_an_id_are_numbered_by_chainage_whatever_the_file_or
         read = read_network(write(table, tmp_path, "geojson"))
         found = {section.section_key: section.geometry.coords[0][0] for section in read.sections}
         assert found == {"N1": pytest.approx(7.0), "N1#2": pytest.approx(7.0144)}
-        assert any("2 sections share the id N1" in problem for problem in read.problems)
+        assert "Section N1 shares its id with 1 more: they were numbered N1, N1#2, ..." in read.problems
 
 
 def test_an_id_that_is_already_numbered_is_not_taken_again(tmp_path: Path) -> None:
@@ -218,6 +219,7 @@ def test_a_self_crossing_line_is_kept_as_it_is(tmp_path: Path) -> None:
     assert not crossing.is_simple
     read = read_network(write(frame([crossing]), tmp_path, "gpkg"))
     assert np.allclose(read.sections[0].geometry.coords, crossing.coords)
+    assert read.problems[-1].startswith("Section S0 crosses itself: kept")
 
 
 def test_a_line_of_a_million_vertices_is_simplified_and_stays_in_place(tmp_path: Path) -> None:
@@ -276,6 +278,11 @@ def test_addresses_and_missing_files_are_refused(source: str) -> None:
         ("a.geojson", b"<html></html>", "not a network file"),
         ("a.geojson", b'{"type": "FeatureCollection", "features": []}', "no feature|no usable|no layer"),
         ("a.geojson", b'{"type": "FeatureCollection", "features": [', "cannot be read"),
+        (
+            "a.geojson",
+            b'{"type": "LineString", "coordinates": [[7, 46], [1e999, 46]]}',
+            "not a finite number|number: 1e999",
+        ),
         ("a.gpkg", b"SQLite format 3\x00 and then nothing of the kind", "cannot be read"),
         ("a.zip", b"PK\x03\x04 cut off", "cannot be unpacked"),
         ("a.exe", b"MZ", "not a network file"),
@@ -321,7 +328,7 @@ def test_a_zip_that_points_outside_or_holds_two_networks_writes_nothing_there(tm
 
 def test_a_zip_that_unpacks_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(frame([EAST]), tmp_path, "zip")
-    monkeypatch.setattr(engine.networks, "MAX_UNZIPPED_BYTES", 100)
+    monkeypatch.setattr(engine.network_files, "MAX_UNZIPPED_BYTES", 100)
     with pytest.raises(NetworkFileError, match="unpacks to more"):
         read_network(path)
 
@@ -338,3 +345,131 @@ def test_the_name_shown_can_differ_from_the_stored_one(tmp_path: Path) -> None:
     (tmp_path / "upload-17.gpkg").write_bytes(b"nothing")
     with pytest.raises(NetworkFileError, match=r"^My roads\.gpkg is not"):
         read_network(tmp_path / "upload-17.gpkg", name="My roads.gpkg")
+
+
+@pytest.mark.parametrize("bad", ["Infinity", "NaN"])
+def test_an_endless_coordinate_in_geojson_costs_that_section_only(tmp_path: Path, bad: str) -> None:
+    good = {"type": "LineString", "coordinates": [[7.0, 46.0], [7.01, 46.0]]}
+    path = geojson(tmp_path / "roads.geojson", [({"id": "bad"}, good), ({"id": "good"}, good)])
+    path.write_text(path.read_text().replace("[7.01, 46.0]", f"[{bad}, 46.0]", 1))
+    read = read_network(path)
+    assert [section.section_key for section in read.sections] == ["good"]
+    assert [f.section for f in read.findings if f.kind == FindingKind.REFUSED] == ["bad"]
+    assert "Section bad refused: a coordinate is not a finite number." in read.problems
+
+
+def test_chosen_columns_and_unit_win_over_the_usual_names(tmp_path: Path) -> None:
+    table = frame(
+        [EAST], id=["x"], label=["the key"], road=["old name"], rd=["new name"], a=[1.0], b=[2.0], aadt=[7]
+    )
+    path = write(table, tmp_path, "gpkg")
+    columns = {"section_key": "label", "road": "rd", "from": "a", "to": "b", "aadt": None}
+    read = read_network(path, columns=columns, chainage_unit="miles")
+    section = read.sections[0]
+    assert (section.section_key, section.road, section.aadt) == ("the key", "new name", None)
+    assert (section.from_m, section.to_m) == pytest.approx((1609.344, 3218.688))
+    assert read.columns["road"] == "rd" and read.columns["aadt"] is None
+    assert set(read.file_columns) == {"id", "label", "road", "rd", "a", "b", "aadt"}
+    for wrong, cause in (({"road": "street"}, "no column 'street'"), ({"colour": "rd"}, "no attribute")):
+        with pytest.raises(NetworkFileError, match=cause):
+            read_network(path, columns=wrong)
+    with pytest.raises(NetworkFileError, match="no unit"):
+        read_network(path, chainage_unit="yards")
+
+
+def test_what_is_no_number_is_named_with_its_section(tmp_path: Path) -> None:
+    table = frame(
+        [EAST, NORTH, EAST_2], id=["a", "b", "c"], aadt=["many", "120", None], from_m=["km 3", "0", "1"]
+    )
+    problems = " ".join(read_network(write(table, tmp_path, "geojson")).problems)
+    assert "Column aadt: 1 values are not 0 to 1,000,000 and were left out (a: many)." in problems
+    assert "Column from_m: 1 chainages are no numbers (a: km 3)." in problems
+
+
+def test_direction_and_lane_are_read_and_known_words_for_directions_made_one(tmp_path: Path) -> None:
+    words = ["Inc.", "DESCENDING", "two-way", "NB", None]
+    lines = [EAST, EAST, EAST_2, NORTH, NORTH]
+    table = frame(lines, id=[*"abcde"], direction=words, lane=[1, 2, None, None, None])
+    sections = read_network(write(table, tmp_path, "gpkg")).sections
+    assert [s.direction for s in sections] == ["ascending", "descending", "both", "NB", None]
+    assert [s.lane for s in sections] == ["1", "2", None, None, None]
+
+
+def test_a_section_drawn_against_its_chainage_is_turned_round(tmp_path: Path) -> None:
+    table = frame([EAST, EAST_2], id=["a", "b"], from_m=[1100.0, 1100.0], to_m=[0.0, 2200.0])
+    read = read_network(write(table, tmp_path, "geojson"))
+    assert (read.sections[0].from_m, read.sections[0].to_m) == (0.0, 1100.0)
+    assert np.allclose(read.sections[0].geometry.coords, EAST.coords[::-1])
+    assert np.allclose(read.sections[1].geometry.coords, EAST_2.coords)
+    assert any("drawn against their chainage (a)" in problem for problem in read.problems)
+
+
+def test_sections_side_by_side_are_noted_unless_direction_or_lane_tells_them_apart(tmp_path: Path) -> None:
+    chainage = {"from_m": [0.0, 500.0, 1100.0], "to_m": [1100.0, 1600.0, 2200.0], "id": [*"abc"]}
+    lines = [EAST, EAST, EAST_2]
+    read = read_network(write(frame(lines, **chainage), tmp_path, "geojson"))
+    assert any("2 sections begin before another of the same road ends (b, c)" in p for p in read.problems)
+    told = frame(lines, **chainage, direction=["asc", "desc", "asc"])
+    assert not any("begin before" in p for p in read_network(write(told, tmp_path, "geojson")).problems)
+
+
+def test_a_chainage_span_of_zero_is_counted_from_the_line(tmp_path: Path) -> None:
+    table = frame([EAST], id=["a"], from_m=[100.0], to_m=[100.0])
+    section = read_network(write(table, tmp_path, "geojson")).sections[0]
+    assert (section.from_m, section.to_m) == (0.0, pytest.approx(section.length_m))
+
+
+def test_a_centreline_is_cut_into_sections_of_its_chainage(tmp_path: Path) -> None:
+    table = frame([MultiLineString([EAST, EAST_2]), NORTH], id=["N1", "N2"], road=["N1", "N2"], lanes=[2, 1])
+    path = write(table.to_crs(32632), tmp_path, "gpkg")
+    read = read_network(path, cut_every_m=500)
+    keys = [section.section_key for section in read.sections]
+    # 2.23 km: the rest of 229 m goes to the piece before; 1.11 km: 111 m likewise.
+    assert keys == ["N1-000000", "N1-000500", "N1-001000", "N1-001500", "N2-000000", "N2-000500"]
+    lengths = [section.length_m for section in read.sections]
+    assert lengths[:3] == pytest.approx([500] * 3, abs=1e-4)
+    assert 500 < lengths[3] < 750
+    assert [section.lanes for section in read.sections] == [2, 2, 2, 2, 1, 1]
+    assert [section.from_m for section in read.sections[:4]] == pytest.approx([0, 500, 1000, 1500], abs=1e-3)
+    whole = read_network(path, cut_every_m=3000)
+    assert [section.section_key for section in whole.sections] == ["N1", "N2"]
+    with pytest.raises(SettingsError, match="every 5 m"):
+        read_network(path, cut_every_m=5)
+
+
+def test_a_cut_centreline_keeps_the_files_chainage(tmp_path: Path) -> None:
+    table = frame([EAST], id=["N1"], from_m=[5000.0], to_m=[5000.0 + geodesic_length_m(EAST)])
+    sections = read_network(write(table, tmp_path, "geojson"), cut_every_m=500).sections
+    assert [section.section_key for section in sections] == ["N1-005000", "N1-005500"]
+    assert sections[1].from_m == pytest.approx(5500)
+
+
+def test_a_cut_line_of_a_million_vertices_keeps_them_all(tmp_path: Path) -> None:
+    share = np.linspace(0, 1, 1_000_000)
+    points = np.column_stack([7 + 3 * share, 46 + 0.01 * np.sin(60 * share)])
+    sections = read_network(write(frame([LineString(points)]), tmp_path, "gpkg"), cut_every_m=1000).sections
+    assert sum(len(section.geometry.coords) for section in sections) >= 1_000_000
+
+
+def test_too_many_pieces_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine.networks, "MAX_SECTIONS", 20)
+    with pytest.raises(NetworkFileError, match=r"makes \d+ sections, more than 20"):
+        read_network(write(frame([EAST, EAST_2]), tmp_path, "gpkg"), cut_every_m=50)
+
+
+def test_another_layer_can_be_chosen_and_what_was_left_is_told(tmp_path: Path) -> None:
+    frame([EAST], id=["road"]).to_file(tmp_path / "x.gpkg", layer="roads")
+    frame([NORTH], id=["track"]).to_file(tmp_path / "x.gpkg", layer="tracks")
+    read = read_network(tmp_path / "x.gpkg")
+    assert (read.layer, read.layers) == ("roads", ("roads", "tracks"))
+    assert any("the file also holds: tracks" in problem for problem in read.problems)
+    assert read_network(tmp_path / "x.gpkg", layer="tracks").sections[0].section_key == "track"
+    with pytest.raises(NetworkFileError, match="no layer 'rails'"):
+        read_network(tmp_path / "x.gpkg", layer="rails")
+
+
+def test_the_report_counts_all_features(tmp_path: Path) -> None:
+    area = Polygon([(7, 46), (7.01, 46), (7.01, 46.01)])
+    read = read_network(write(frame([EAST, area]).to_crs(32632), tmp_path, "gpkg"))
+    assert (read.features, len(read.sections), read.crs) == (2, 1, "WGS 84 / UTM zone 32N")
+    assert [(f.kind, f.section) for f in read.findings if f.section] == [(FindingKind.REFUSED, "S1")]
