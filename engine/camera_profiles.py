@@ -289,21 +289,22 @@ def _check_distortion(profile: "CameraProfile") -> None:
     if lens is None or not (profile.k1 or profile.k2):
         return
     across, down = profile.centre
-    corner = math.hypot(max(across, profile.width_px - across), max(down, profile.height_px - down)) / lens
+    # The corners may be lost: a single term fitted to the middle of a picture often folds there.
+    edge = max(across, profile.width_px - across, down, profile.height_px - down) / lens
     fold = fold_radius(profile.k1, profile.k2)
-    if math.isfinite(fold) and corner > fold * (1 + profile.k1 * fold**2 + profile.k2 * fold**4):
+    if math.isfinite(fold) and edge > fold * (1 + profile.k1 * fold**2 + profile.k2 * fold**4):
         raise CalibrationError(
-            f"k1 {profile.k1:g} and k2 {profile.k2:g} fold the picture's corners back.",
+            f"k1 {profile.k1:g} and k2 {profile.k2:g} fold the picture back within its edges.",
             "Give the radial terms as OpenCV's calibration does, for radii in focal lengths.",
         )
 
 
 def _check_sees_road(profile: ForwardProfile) -> None:
-    x = np.array([0.0, profile.width_px - 1.0]) - profile.centre[0]
-    y = np.full(2, profile.height_px - 1.0 - profile.centre[1])
+    x = np.linspace(0.0, profile.width_px - 1.0, 33) - profile.centre[0]
+    y = np.full(x.shape, profile.height_px - 1.0 - profile.centre[1])
     rays = undistort(np.stack((x, y), axis=1) / profile.focal_px, profile.k1, profile.k2)
     rotation = camera_rotation(profile.pitch_deg, profile.roll_deg, profile.yaw_deg)
-    rising = (np.column_stack((rays, np.ones(2))) @ rotation)[:, 2]
+    rising = (np.column_stack((rays, np.ones(len(rays)))) @ rotation)[:, 2]
     if not (rising < 0).any():
         raise CalibrationError(
             f"pitch_deg is {profile.pitch_deg:g}: the whole picture lies above the horizon.",

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from engine.camera_profiles import CameraProfile, DownwardProfile, ForwardProfile, read_profile
 from engine.errors import CalibrationError
+from engine.four_points import forward_from_four_points
 from engine.lane_view import (
     FARTHEST_M,
     downward_extent,
@@ -39,6 +40,7 @@ __all__ = [
     "ForwardProfile",
     "GroundFrame",
     "fit_to_picture",
+    "forward_from_four_points",
     "frame_polylines_to_ground",
     "frame_polylines_to_image",
     "gsd_along",
