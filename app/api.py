@@ -20,7 +20,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from app import audit_data, audit_pictures, layers
+from app import audit_data, audit_pictures, layers, photo_data, rectified_pictures
 from app.identity import current_actor
 from db.checkpoint_queries import comparison_mask
 from db.session import reading
@@ -133,6 +133,52 @@ def photo(request: Request) -> Response:
         # A new analysis gives a photo another mask at the same address: ask each time.
         max_age_s = 86_400 if kind in ("original", "thumbnail") else 0
         return _cached(request, version, lambda: SHOWN[kind](store.read(content_hash)), max_age_s)
+    except EngineError as problem:
+        return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
+
+
+def rectified(request: Request) -> Response:
+    """`/api/photos/{image_id}/rectified`: the photo on the road, as its shown result was measured."""
+    found = photo_data.photo(request.path_params["image_id"])
+    if found is None:
+        return _not_found("photo")
+    content_hash = found["content_hash"]
+    try:
+        view = photo_data.ground_view(found)
+        if view is None or not get_storage().exists(content_hash):
+            return _not_found("picture of this photo")
+        return _cached(
+            request,
+            f"rectified:{content_hash}:{view}",
+            lambda: (
+                rectified_pictures.rectified_photo(content_hash, view.profile, view.frame),
+                "image/jpeg",
+            ),
+            0,  # a new analysis may have another camera profile
+        )
+    except EngineError as problem:
+        return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
+
+
+def rectified_preview(request: Request) -> Response:
+    """`/api/photos/{image_id}/rectified-preview?kind=…&parameters=…`: the photo on the road by a camera
+    profile that is not saved yet."""
+    image_id = request.path_params["image_id"]
+    found = photo_data.photo_size(image_id)
+    if found is None or not get_storage().exists(found.content_hash):
+        return _not_found("photo")
+    asked = request.query_params
+    try:
+        profile = rectified_pictures.preview_profile(
+            asked.get("kind", ""), asked.get("parameters", ""), found.width_px, found.height_px
+        )
+        frame = rectified_pictures.preview_frame(profile)
+        return _cached(
+            request,
+            f"preview:{found.content_hash}:{profile}",
+            lambda: (rectified_pictures.rectified_photo(found.content_hash, profile, frame), "image/jpeg"),
+            86_400,  # the address says all that the picture depends on
+        )
     except EngineError as problem:
         return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
 
@@ -254,6 +300,8 @@ def nothing_here(request: Request) -> Response:
 
 routes: list[BaseRoute] = [
     Route("/healthz", healthz),
+    Route("/api/photos/{image_id:rowid}/rectified", rectified),
+    Route("/api/photos/{image_id:rowid}/rectified-preview", rectified_preview),
     Route("/api/photos/{image_id:rowid}/{kind}", photo),
     Route("/api/comparisons/{comparison_id:rowid}/{image_id:rowid}/{side}", comparison),
     Route("/api/audit/{tile_id:rowid}/{kind}", audit_tile),

@@ -6,60 +6,15 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, photo_data
 from app.components.choose import query_id
-from app.components.messages import empty_state, plain
-from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, NO_INTERVAL, WHOLE_PICTURE, draw_map
+from app.components.messages import empty_state, plain, show_error
+from app.components.network_map import draw_map
+from app.components.photo_measurements import draw_measurements, draw_quantities
 from app.components.photo_viewer import photo_viewer
 from app.components.text import chainage, number, words
-
-
-def measurements(photo: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows of measure, pixels, on the road; the last column is absent without a GSD."""
-    gsd = photo["gsd_mm_per_px"]
-    width = photo["mean_width_px"], photo["max_width_px"]
-    on_road = [number(value * gsd, 1, "mm") if gsd and value is not None else "–" for value in width]
-    rows = [
-        ("Cracks", f"{photo['cracks']}", f"{photo['cracks']}"),
-        ("Crack length", number(photo["crack_length_px"], 0, "px"), number(photo["crack_length_m"], 2, "m")),
-        ("Mean width", number(width[0], 1, "px"), on_road[0]),
-        ("Greatest width", number(width[1], 1, "px"), on_road[1]),
-        ("Cracked area", AREA_SHARE.shown(photo), ""),
-        ("Main direction", number(photo["orientation_deg"], 0, "° to the horizontal"), ""),
-        ("Surveyed area", "", number(photo["surveyed_area_m2"], 2, "m²")),
-        ("Crack density", "", DENSITY.shown(photo)),
-    ]
-    table = pd.DataFrame(rows, columns=["Measure", "In the image", "On the road"])
-    if not gsd:
-        table = table[table["In the image"] != ""].drop(columns="On the road")
-    return table
-
-
-def result(photo: Mapping[str, Any]) -> None:
-    st.subheader("Measurements")
-    if photo["result_id"] is None:
-        st.info("This photo has not been analysed yet. Start the analysis on its survey's page.")
-        return
-    if photo["error"]:
-        st.error(f"This photo could not be analysed: {plain(photo['error'])}")
-        return
-    st.table(measurements(photo).set_index("Measure"), border="horizontal")
-    if photo["gsd_mm_per_px"]:
-        st.caption(f"1 pixel is {number(photo['gsd_mm_per_px'], 2, 'mm')} on the road.")
-    else:
-        st.caption(
-            "In pixels: no ground sampling distance (GSD) is known for this survey, so nothing is given "
-            f"in m or mm. Cracked area: {WHOLE_PICTURE[0].lower()}{WHOLE_PICTURE[1:]}"
-        )
-    st.caption(INTERVAL if photo["crack_area_pct_low"] is not None else NO_INTERVAL)
-    st.subheader("How it was found")
-    scale = photo["settings"].get("working_scale")
-    rows = [
-        ("Checkpoint", plain(photo["checkpoint"])),
-        ("Threshold", number(photo["threshold"], 2)),
-        ("Working scale", number(scale, 2, "×")),
-    ]
-    st.table(pd.DataFrame(rows, columns=["Setting", "Value"]).set_index("Setting"), border="horizontal")
+from app.photo_data import GroundView
+from engine.errors import EngineError
 
 
 def place(photo: Mapping[str, Any]) -> None:
@@ -94,9 +49,17 @@ def place(photo: Mapping[str, Any]) -> None:
         )
 
 
+def road_view(photo: Mapping[str, Any]) -> GroundView | None:
+    try:
+        return photo_data.ground_view(photo)
+    except EngineError as problem:
+        show_error(problem)
+        return None
+
+
 def draw() -> None:
     photo_id = query_id("photo")
-    photo = data.photo(photo_id) if photo_id else None
+    photo = photo_data.photo(photo_id) if photo_id else None
     if photo is None:
         st.title("Photo")
         empty_state("There is no such photo", "Choose one on the network map or in a section.")
@@ -132,14 +95,14 @@ def draw() -> None:
         ):
             st.query_params["photo"] = str(other)
             st.rerun()
+    distresses = photo_data.distresses(photo["result_id"])
     left, right = st.columns([1.9, 1], gap="medium")
     with left:
-        photo_viewer(
-            photo["id"], photo["width_px"], photo["height_px"], photo["mask_hash"], photo["probability_hash"]
-        )
+        photo_viewer(photo, distresses, road_view(photo))
+        draw_quantities(photo, photo_data.quantities(photo["result_id"]))
         place(photo)
     with right:
-        result(photo)
+        draw_measurements(photo, distresses)
 
 
 draw()
