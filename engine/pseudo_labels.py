@@ -15,7 +15,7 @@ from engine.models.base import CrackModel
 
 Probability = npt.NDArray[np.float32]
 
-SURE = (0.25, 0.65)
+SURE = (0.25, 0.75)
 """Probabilities below which sound pavement is believed and above which a crack is; between them a pixel
 teaches nothing."""
 

@@ -19,7 +19,7 @@ from engine.synthesis import CRACK_PARTS
 
 VARIANTS: dict[str, dict[str, Any]] = {
     "in force": {},
-    "believes below .25 and above .75": {"sure": (0.25, 0.75)},
+    "believes below .25 and above .65": {"sure": (0.25, 0.65)},
     "realistic cracks": {"parts": CRACK_PARTS},
     "lookalikes": {"parts": frozenset(LOOKALIKES)},
     "the survey's camera": {"parts": frozenset({"survey_camera"})},
