@@ -72,11 +72,12 @@ class DownwardProfile:
         _check_numbers(self)
         if self.turn_deg not in TURNS_DEG:
             raise CalibrationError(f"turn_deg is {self.turn_deg}.", "Give 0, 90, 180 or 270.")
-        optics = (self.height_m, self.focal_mm, self.sensor_width_mm)
-        if self.gsd_mm_per_px is None and None in optics:
+        optics = ("height_m", "focal_mm", "sensor_width_mm")
+        missing = [name for name in optics if getattr(self, name) is None]
+        if self.gsd_mm_per_px is None and missing:
             raise CalibrationError(
-                "gsd_mm_per_px is missing.",
-                "Give it, or all of height_m, focal_mm and sensor_width_mm.",
+                f"{'gsd_mm_per_px' if len(missing) == 3 else missing[0]} is missing.",
+                "Give gsd_mm_per_px, or all of height_m, focal_mm and sensor_width_mm.",
             )
         low, high, _ = LIMITS["gsd_mm_per_px"]
         if not low <= self.gsd <= high:
@@ -85,8 +86,8 @@ class DownwardProfile:
                 f"Check their units: {low:g} to {high:g} mm/px can be used.",
             )
         if (self.lane_left_m is None) != (self.lane_right_m is None):
-            missing = "lane_left_m" if self.lane_left_m is None else "lane_right_m"
-            raise CalibrationError(f"{missing} is missing.", "Give both lane edges, or none.")
+            edge = "lane_left_m" if self.lane_left_m is None else "lane_right_m"
+            raise CalibrationError(f"{edge} is missing.", "Give both lane edges, or none.")
         _check_lane(self.lane_left_m, self.lane_right_m)
         if (self.k1 or self.k2) and self.lens_px is None:
             raise CalibrationError(

@@ -5,7 +5,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from scipy.optimize import least_squares
 
 from engine.camera_profiles import LIMITS, ForwardProfile
 from engine.errors import CalibrationError
@@ -169,6 +168,8 @@ def _refined(
     start: Points, pixels: Points, metres: Points, plain: ForwardProfile, focal_px: float | None
 ) -> tuple[Points, float]:
     """Least squares in pixels from a first guess, and by how many pixels the worst point misses."""
+    from scipy.optimize import least_squares  # of no use to a page that only shows photos
+
     fixed = 1 if focal_px else 0
     names = ("focal_px", "height_m", "pitch_deg", "roll_deg", "yaw_deg")
     low = np.array([LIMITS[name][0] for name in names] + [-1e4, -1e4])[fixed:]

@@ -31,9 +31,10 @@ def camera_rotation(pitch_deg: float, roll_deg: float, yaw_deg: float) -> Points
 
 def fold_radius(k1: float, k2: float) -> float:
     """Radius / focal length beyond which the distortion folds back; inf where it never does."""
-    roots = np.roots([5 * k2, 3 * k1, 1.0])
-    real = [root.real for root in roots if abs(root.imag) < 1e-12 and root.real > 0]
-    return math.sqrt(min(real)) if real else math.inf
+    # No picture reaches a radius of 100: terms too small to matter there would only overflow.
+    roots = np.roots([5 * k2 if abs(k2) > 1e-12 else 0.0, 3 * k1 if abs(k1) > 1e-8 else 0.0, 1.0])
+    squares = [root.real for root in roots if abs(root.imag) < 1e-12 and 0 < root.real < 1e4]
+    return math.sqrt(min(squares)) if squares else math.inf
 
 
 def distort(points: Points, k1: float, k2: float) -> Points:
