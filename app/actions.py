@@ -4,6 +4,8 @@ Each checks the role, writes in one transaction with its audit event, and only t
 """
 
 import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -13,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db import jobs as job_rows
-from db import queries
+from db import profiles, queries
 from db.models import (
     Agency,
     AnalysisResult,
@@ -31,6 +33,7 @@ from db.session import reading, transaction
 from db.storage import get_storage
 from engine.errors import EngineError, SettingsError
 from engine.networks import read_network
+from engine.severity import D6433, STANDARDS, standard_from
 from engine.vocabulary import JobKind, Role
 from jobs import queue
 
@@ -57,8 +60,9 @@ class SurveyForm:
         network: name of the network it runs over, or None.
         surveyed_on: day of the survey.
         profile: name of the camera and its mounting, for the record.
-        gsd_mm_per_px: ground sampling distance of a camera that looks straight down; None leaves
-            all results in pixels.
+        gsd_mm_per_px: ground sampling distance of a camera that looks straight down; without it and without
+            a camera profile all results stay in pixels.
+        camera_profile_id: how the camera sees the road; it counts before `gsd_mm_per_px`.
         clock_offset_s: added to the camera's time before it is looked up in a track.
     """
 
@@ -68,6 +72,7 @@ class SurveyForm:
     profile: str | None = None
     gsd_mm_per_px: float | None = None
     clock_offset_s: float = 0.0
+    camera_profile_id: int | None = None
 
 
 class PermissionDeniedError(EngineError):
@@ -119,7 +124,8 @@ def record_event(session: Session, actor: Actor, action: str, subject: str, **de
     )
 
 
-def _clean_name(name: str, thing: str) -> str:
+def clean_name(name: str, thing: str) -> str:
+    """A name of 1 to 200 printable characters. Raises SettingsError."""
     cleaned = " ".join("".join(c for c in name if c.isprintable()).split())
     if not cleaned or len(cleaned) > 200:
         raise SettingsError(f"The name of the {thing} has {len(cleaned)} characters.", "Give it 1 to 200.")
@@ -140,7 +146,7 @@ def import_network(actor: Actor, path: Path, name: str, file_name: str | None = 
         SettingsError: the name is taken.
     """
     require(actor, Role.ENGINEER, "import a network")
-    name = _clean_name(name, "network")
+    name = clean_name(name, "network")
     read = read_network(path, name=file_name)
     with transaction() as session:
         if queries.find_network(session, actor.agency_id, name) is not None:
@@ -162,7 +168,7 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
         SettingsError: the name is taken, the network unknown, or the GSD not a positive number.
     """
     require(actor, Role.SURVEYOR, "create a survey")
-    name = _clean_name(form.name, "survey")
+    name = clean_name(form.name, "survey")
     if form.gsd_mm_per_px is not None and not 0.01 <= form.gsd_mm_per_px <= 1000:
         raise SettingsError(
             f"A ground sampling distance of {form.gsd_mm_per_px} mm per pixel is not possible.",
@@ -183,6 +189,8 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
             if network is None:
                 raise SettingsError(f"There is no network named {form.network!r}.", "Import it first.")
             network_id = network.id
+        if form.camera_profile_id is not None:
+            profiles.get_profile(session, actor.agency_id, form.camera_profile_id)
         survey = Survey(
             agency_id=actor.agency_id,
             network_id=network_id,
@@ -191,6 +199,7 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
             profile=form.profile,
             gsd_mm_per_px=form.gsd_mm_per_px,
             clock_offset_s=form.clock_offset_s,
+            camera_profile_id=form.camera_profile_id,
         )
         session.add(survey)
         session.flush()
@@ -201,7 +210,7 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
 def survey_id_of(actor: Actor, name: str) -> int | None:
     """The id of the agency's survey of that name, if there is one."""
     with reading() as session:
-        survey = queries.find_survey(session, actor.agency_id, _clean_name(name, "survey"))
+        survey = queries.find_survey(session, actor.agency_id, clean_name(name, "survey"))
         return None if survey is None else survey.id
 
 
@@ -259,24 +268,32 @@ def request_import(
     return job_id
 
 
-def request_analysis(actor: Actor, survey_id: int, checkpoint: str | None = None) -> int:
-    """Queue the analysis of a survey's photos; photos that have a result of the same checkpoint and
-    settings are not analysed again.
+def request_analysis(
+    actor: Actor,
+    survey_id: int,
+    checkpoint: str | None = None,
+    severity_standard: str | Mapping[str, Any] | None = None,
+) -> int:
+    """Queue the analysis of a survey's photos with the camera profile that it uses now; photos that have a
+    result of the same checkpoint and settings are not analysed again.
 
     Args:
         actor: who asks.
         survey_id: the survey.
         checkpoint: the name of a registered or shipped one, or a .safetensors file on this machine; None
             is the one in force in the agency.
+        severity_standard: a name of `engine.severity.STANDARDS`, or an agency's own thresholds (see
+            `standard_from`); None is D6433.
 
     Returns:
         The id of the job.
 
     Raises:
         CheckpointError: no such checkpoint.
-        SettingsError: the survey has no photos.
+        SettingsError: the survey has no photos, or there is no such standard.
     """
     require(actor, Role.SURVEYOR, "start an analysis")
+    standard = D6433 if severity_standard is None else standard_from(severity_standard)
     with transaction() as session:
         survey = queries.get_survey(session, actor.agency_id, survey_id)
         if queries.count_images(session, survey.id) == 0:
@@ -286,7 +303,15 @@ def request_analysis(actor: Actor, survey_id: int, checkpoint: str | None = None
         else:
             registered = ensure_checkpoint(session, get_storage(), checkpoint, actor.agency_id)
         key = f"analyse:{survey.id}:{registered.id}"
-        parameters = {"checkpoint_id": registered.id, "checkpoint": registered.name}
+        parameters: dict[str, Any] = {"checkpoint_id": registered.id, "checkpoint": registered.name}
+        if survey.camera_profile_id is not None:
+            parameters["camera_profile_id"] = survey.camera_profile_id
+            key += f":camera {survey.camera_profile_id}"
+        if standard != D6433:
+            named = STANDARDS.get(standard.name) == standard
+            parameters["severity_standard"] = standard.name if named else standard.as_dict()
+            thresholds = json.dumps(standard.as_dict(), sort_keys=True)
+            key += f":standard {hashlib.sha256(thresholds.encode()).hexdigest()[:16]}"
         job_id = request_job(session, actor, JobKind.ANALYSE_SURVEY, key, parameters, survey.id)
     queue.send(job_id, JobKind.ANALYSE_SURVEY)
     return job_id

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import shapely
 from sqlalchemy import delete, func, insert, select, update
@@ -45,6 +45,15 @@ class StoredSections:
     lines: list[shapely.LineString]
 
 
+class PhotoPlace(NamedTuple):
+    """Where a photo lies along its section, and where it looks."""
+
+    id: int
+    section_id: int | None
+    chainage_m: float | None
+    heading_deg: float | None
+
+
 def find_network(session: Session, agency_id: int, name: str) -> Network | None:
     return session.scalar(select(Network).where(Network.agency_id == agency_id, Network.name == name))
 
@@ -63,6 +72,15 @@ def get_survey(session: Session, agency_id: int, survey_id: int) -> Survey:
 
 def count_images(session: Session, survey_id: int) -> int:
     return session.scalar(select(func.count()).where(SurveyImage.survey_id == survey_id)) or 0
+
+
+def image_sizes(session: Session, survey_id: int) -> list[tuple[int, int]]:
+    """The different (width, height) of a survey's photos in pixels, the most frequent first."""
+    size = (SurveyImage.width_px, SurveyImage.height_px)
+    rows = session.execute(
+        select(*size).where(SurveyImage.survey_id == survey_id).group_by(*size).order_by(func.count().desc())
+    )
+    return [(row.width_px, row.height_px) for row in rows]
 
 
 def add_sections(session: Session, network_id: int, sections: "Iterable[SectionRecord]") -> None:
@@ -168,6 +186,33 @@ def pending_images(
     )
     finished = set(session.scalars(done))
     return [image for image in survey_images(session, survey_id) if image[0] not in finished]
+
+
+def photo_places(session: Session, survey_id: int) -> list[PhotoPlace]:
+    """All photos of a survey in the order in which they were taken, as far as that is known."""
+    rows = session.execute(
+        select(SurveyImage.id, SurveyImage.section_id, SurveyImage.chainage_m, SurveyImage.heading_deg)
+        .where(SurveyImage.survey_id == survey_id)
+        .order_by(SurveyImage.captured_at, SurveyImage.original_name, SurveyImage.id)
+    )
+    return [PhotoPlace(*row) for row in rows]
+
+
+def stored_grounds(
+    session: Session, survey_id: int, checkpoint_id: int, settings_hash: str
+) -> list[tuple[int, int, int, dict[str, Any] | None]]:
+    """(image id, width, height, `ground`) of an analysis's results without an error."""
+    rows = session.execute(
+        select(SurveyImage.id, SurveyImage.width_px, SurveyImage.height_px, AnalysisResult.ground)
+        .join(AnalysisResult, AnalysisResult.image_id == SurveyImage.id)
+        .where(
+            SurveyImage.survey_id == survey_id,
+            AnalysisResult.checkpoint_id == checkpoint_id,
+            AnalysisResult.settings_hash == settings_hash,
+            AnalysisResult.error.is_(None),
+        )
+    )
+    return [(row.id, row.width_px, row.height_px, row.ground) for row in rows]
 
 
 def earlier_settings(session: Session, survey_id: int, checkpoint_id: int) -> dict[str, Any] | None:

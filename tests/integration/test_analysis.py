@@ -25,7 +25,8 @@ from db.settings import get_settings
 from db.storage import get_storage
 from engine.sample import SAMPLE_SEED, make_sample_network, sample_surveys
 from engine.vocabulary import JobState
-from jobs.pipeline import WORK_OF, settings_hash
+from jobs.analysing import settings_hash
+from jobs.pipeline import WORK_OF
 from jobs.running import run_job
 from tests.integration.surveys import draw_photos, get_job, import_photos
 
