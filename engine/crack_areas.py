@@ -28,14 +28,16 @@ XY, WIDTH, DRAWN, BRIDGED, PIXELS = slice(0, 2), 2, 3, 4, 5
 GRID_M = 0.01
 LEAST_PIECE_M = 0.05
 # Cracks this near to each other may be one network.
-GROUP_M = 0.2
+GROUP_M = 0.3
 # Larger ones are no block cracking.
 LARGEST_PIECE_M = 3.0
 # Where too few pieces are closed to measure them, larger ones are single cracks that cross.
 LARGEST_OPEN_PIECE_M = 1.0
 # A network runs in all directions: the length of the mean of its doubled directions is below this (0 to 1).
 LARGEST_ALIGNMENT = 0.5
-LEAST_NODES = 3
+LEAST_NODES = 2
+# With no more nodes than that it must run in all directions, not only along and across.
+FEW_ALIGNMENT = 0.4
 # So many closed pieces are a network whatever else hangs on to it.
 CLEARLY_CLOSED = 4
 # A crack leaves a network where it runs on for longer than this, and than two pieces.
@@ -146,10 +148,7 @@ def _neighbours(cracks: Sequence[Crack], reach_px: float) -> list[list[Crack]]:
 def _piece_size(group: Sequence[Crack], courses: list[Floats], gsd: float) -> tuple[float, int, int] | None:
     """Side in metres of the pieces of a network, how many are closed, and its nodes; None: it is none."""
     lines = [course[:, XY] for course in courses]
-    steps = np.concatenate([np.diff(line, axis=0) for line in lines])
-    turned = steps[:, 0] + 1j * steps[:, 1]
-    sizes = np.abs(turned)
-    alignment = abs((turned**2 / np.maximum(sizes, 1e-9)).sum()) / max(sizes.sum(), 1e-9)
+    alignment = _alignment(lines, 2)
     nodes = sum(crack.nodes for crack in group)
     if nodes < LEAST_NODES:
         return None
@@ -162,12 +161,21 @@ def _piece_size(group: Sequence[Crack], courses: list[Floats], gsd: float) -> tu
         share = np.cumsum(closed**2)
         piece = float(closed[np.searchsorted(share, share[-1] / 2)])
         return (piece, len(closed), nodes) if piece <= LARGEST_PIECE_M else None
-    if alignment >= LARGEST_ALIGNMENT:
+    few = nodes == LEAST_NODES
+    if alignment >= LARGEST_ALIGNMENT or (few and max(alignment, _alignment(lines, 4)) >= FEW_ALIGNMENT):
         return None
     hull = shapely.convex_hull(shapely.multipoints(np.concatenate(lines)))
     piece = _mesh_m(float(shapely.area(hull)) * (gsd / 1000) ** 2, length_px * gsd / 1000)
     largest = LARGEST_PIECE_M if len(closed) >= 2 else LARGEST_OPEN_PIECE_M
     return (piece, len(closed), nodes) if LEAST_PIECE_M <= piece <= largest else None
+
+
+def _alignment(lines: Sequence[Floats], fold: int) -> float:
+    """Length of the mean of the directions times `fold`: 1 along one line (2) or a cross (4), 0 all ways."""
+    steps = np.concatenate([np.diff(line, axis=0) for line in lines])
+    sizes = np.hypot(*steps.T)
+    angles = np.arctan2(steps[:, 1], steps[:, 0])
+    return float(np.abs(np.sum(sizes * np.exp(1j * fold * angles))) / max(sizes.sum(), 1e-9))
 
 
 def _mesh_m(area_m2: float, length_m: float) -> float:

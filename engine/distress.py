@@ -36,6 +36,8 @@ Mask = npt.NDArray[np.bool_]
 # Longitudinal within 20 deg of the lane (AASHTO R 85), transverse within 20 deg of across it.
 AXIS_TOLERANCE_DEG = 20.0
 LEAST_LENGTH_M = 0.3
+# What the picture's edge cuts may be longer than it looks.
+LEAST_CUT_M = 0.1
 # Pieces of 0.3 to 0.5 m are both an alligator's and a block's, see `_network`.
 SMALLEST_BLOCK_M = 0.3
 LARGEST_ALLIGATOR_M = 0.5
@@ -151,10 +153,11 @@ def type_cracks(
     if gsd is None:
         raise SettingsError("Cracks in pixels have no type.", "Measure them with a ground sampling distance.")
     zones = lane_zones(lane_left_px, lane_right_px, gsd)
-    areas, single = find_crack_areas(measurement.cracks, _frame_px(surveyed, mask.shape), gsd)
+    frame_px = _frame_px(surveyed, mask.shape)
+    areas, single = find_crack_areas(measurement.cracks, frame_px, gsd)
     found = [_network(area, gsd, zones) for area in areas]
     for courses, nodes in _strokes(single, gsd):
-        line = _typed(_single_kind(courses[0], gsd), courses, gsd, zones)
+        line = _typed(_single_kind(courses[0], frame_px, gsd), courses, gsd, zones)
         found.append(replace(line, nodes=nodes, tortuosity=_tortuosity(courses[0])))
     return tuple(sorted(found, key=lambda distress: -distress.length_m))
 
@@ -290,10 +293,16 @@ def _strokes(single: list[Floats], gsd: float) -> list[tuple[list[Floats], int]]
     return [(courses, len(nodes)) for courses, nodes in found]
 
 
-def _single_kind(course: Floats, gsd: float) -> DistressType:
-    """Type of a single crack by its direction; too short ones have none."""
+def _single_kind(course: Floats, frame_px: tuple[int, int, int, int], gsd: float) -> DistressType:
+    """Type of a single crack by its direction; a short one has none, unless it goes on beyond the picture."""
     line = course[:, XY]
-    if length_of(line) * gsd / 1000 < LEAST_LENGTH_M:
+    left, top, right, bottom = frame_px
+    ends = line[[0, -1]]
+    reach_px = 2 + float(course[:, WIDTH].mean())
+    cut = (ends < np.array([left, top]) + reach_px).any() or (
+        ends > np.array([right, bottom]) - reach_px
+    ).any()
+    if length_of(line) * gsd / 1000 < (LEAST_CUT_M if cut else LEAST_LENGTH_M):
         return DistressType.CRACK
     off_axis = abs(direction_deg(course_sum(line)) - 90)
     if off_axis <= AXIS_TOLERANCE_DEG:
