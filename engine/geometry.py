@@ -123,9 +123,9 @@ def fit_to_picture(profile: CameraProfile, width_px: int, height_px: int) -> Cam
             # Pixel centres lie at whole numbers: the picture's edge is at -0.5.
             shift = 0.0 if name == "focal_px" else 0.5
             values[name] = ((np.asarray(values[name]) + shift) * scale - shift).tolist()
-    for name in ("gsd_mm_per_px", "largest_gsd_mm_per_px"):
-        if values.get(name) is not None:
-            values[name] = values[name] / scale
+    # A GSD that was asked for is asked of every photo; that of a downward camera is what its pixels cover.
+    if isinstance(profile, DownwardProfile) and profile.gsd_mm_per_px is not None:
+        values["gsd_mm_per_px"] = profile.gsd_mm_per_px / scale
     return read_profile(profile.kind, values)
 
 

@@ -319,7 +319,8 @@ def test_photos_of_another_size() -> None:
     assert to_ground(half, np.array([[-0.5, 199.5], [319.5, 199.5], [159.75, 124.75]])) == pytest.approx(
         corners
     )
-    assert half.largest_gsd_mm_per_px == 40
+    # Half as many pixels: the asked GSD is kept nearer to the camera.
+    assert visible_range_m(half)[1] < visible_range_m(replace(CAMERA, k1=-0.1, largest_gsd_mm_per_px=20.0))[1]
     down = fit_to_picture(DownwardProfile(100, 50, 4.0), 200, 100)
     assert isinstance(down, DownwardProfile)
     assert down.gsd == 2
