@@ -12,9 +12,12 @@ from sqlalchemy.orm import Session
 
 from db.models import AnalysisResult, Job, Network, Section, SectionResult, Survey, SurveyImage
 from db.session import reading
+from engine.change import Measured, index_interval
 from engine.vocabulary import ImageFlag, JobState
 
 MAX_PHOTOS = 5_000
+MAX_INTERVALS = 5_000
+"""Of more sections at once the index's intervals are not worked out: half a millisecond each."""
 CELLS_ACROSS = 48
 # What a photo's point says at preflight, gravest first; the rest of the flags are remarks.
 STATUS_ORDER = (ImageFlag.OFF_NETWORK, ImageFlag.DARK, ImageFlag.BLURRED, ImageFlag.OUTSIDE_TRACK)
@@ -137,16 +140,13 @@ def measures(of: type[AnalysisResult] | type[SectionResult]) -> list[Any]:
     return [column.label(name) for name, column in zip(MEASURES, _columns(of), strict=True)]
 
 
-DENSITY, AREA_SHARE = "crack_density_m_per_m2", "crack_area_pct"
+DENSITY, AREA_SHARE, INDEX = "crack_density_m_per_m2", "crack_area_pct", "condition_index"
 # What sections can be coloured by: columns of the value and of the ends of its interval, where it has one.
+# Those of the index are worked out of its quantities, see `index_ends`.
 SECTION_MEASURES: dict[str, tuple[Any, Any, Any]] = {
     DENSITY: _columns(SectionResult)[3:],
     AREA_SHARE: _columns(SectionResult)[:3],
-    "condition_index": (
-        SectionResult.condition_index,
-        SectionResult.condition["value_low"].as_float(),
-        SectionResult.condition["value_high"].as_float(),
-    ),
+    INDEX: (SectionResult.condition_index, null(), null()),
     "hpms_cracking_percent": (SectionResult.hpms_cracking_percent, null(), null()),
     "unified_crack_index": (SectionResult.unified_crack_index, null(), null()),
 }
@@ -338,7 +338,7 @@ def _section_values(
         .join(Survey, shown_section_result())
         .where(Survey.id == survey_id)
     )
-    return {
+    found: dict[int, dict[str, float | None]] = {
         row.section_id: {
             "value": _rounded(row.value),
             "low": _rounded(row.low),
@@ -347,3 +347,48 @@ def _section_values(
         }
         for row in rolled
     }
+    if name == INDEX and len(found) <= MAX_INTERVALS:
+        for section_id, (low, high) in index_ends(session, survey_id).items():
+            found[section_id] |= {"low": round(low, 1), "high": round(high, 1)}
+    return found
+
+
+def index_ends(
+    session: Session, survey_id: int, section_ids: Sequence[int] | None = None
+) -> dict[int, tuple[float, float]]:
+    """Interval of the condition index by section, of those where it is known.
+
+    Args:
+        session: to read with.
+        survey_id: whose shown results.
+        section_ids: only these; None for all. Half a millisecond each.
+    """
+    query = (
+        select(SectionResult.section_id, *ENDS_OF_INDEX)
+        .join(Survey, shown_section_result())
+        .where(Survey.id == survey_id, SectionResult.condition_index.is_not(None))
+    )
+    if section_ids is not None:
+        query = query.where(SectionResult.section_id.in_(section_ids))
+    return {row.section_id: ends for row in session.execute(query) if (ends := ends_of_index(row))}
+
+
+# What the ends of the index are made of.
+ENDS_OF_INDEX = (
+    SectionResult.condition["value_low"].as_float().label("value_low"),
+    SectionResult.quantities,
+    SectionResult.surveyed_area_m2,
+    *(column.label(name) for name, column in zip(MEASURES[3:], _columns(SectionResult)[3:], strict=True)),
+)
+
+
+def ends_of_index(row: Any) -> tuple[float, float] | None:
+    """Interval of the condition index of a row with `ENDS_OF_INDEX`; None where the density has none."""
+    density = Measured(
+        row.crack_density_m_per_m2, row.crack_density_m_per_m2_low, row.crack_density_m_per_m2_high
+    )
+    index = index_interval(row.quantities, row.surveyed_area_m2, density)
+    if index.low is None or index.high is None:
+        return None
+    # Cracking of no measurable severity may be high.
+    return min(index.low, row.value_low), index.high

@@ -5,7 +5,7 @@ from typing import Any
 
 from streamlit.delta_generator import DeltaGenerator
 
-from app.components.network_map import INTERVAL, Measure
+from app.components.measures import INTERVAL, Measure
 from app.components.text import interval, number
 
 

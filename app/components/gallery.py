@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.components.network_map import Measure
+from app.components.measures import Measure
 from app.components.text import chainage, interval, number
 
 STATIC = Path(__file__).parent.parent / "static"

@@ -1,24 +1,25 @@
 """The map: folium draws the frame, the layers come by address, and Leaflet is served from here."""
 
 import json
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import folium
-import pandas as pd
 import streamlit as st
 from branca.element import MacroElement
 from folium.elements import JSCSSMixin
 from jinja2 import Template
 from streamlit_folium import st_folium
 
-from app.components.text import popup_text, with_interval
+from app.components.measures import AREA_SHARE as AREA_SHARE
+from app.components.measures import DENSITY as DENSITY
+from app.components.measures import INTERVAL as INTERVAL
+from app.components.measures import NO_INTERVAL as NO_INTERVAL
+from app.components.measures import WHOLE_PICTURE as WHOLE_PICTURE
+from app.components.measures import Measure, measure_classes
+from app.components.text import popup_text
 from db.settings import get_settings
 
-# viridis from its pale to its dark end: dark is worse, for colour-blind eyes and on grey prints too.
-CLASS_COLOURS = ("#fde725", "#5ec962", "#21918c", "#3b528b", "#440154")
 STATUSES = {
     "ok": {"colour": "#2c7fb8", "label": "ready"},
     "off_network": {"colour": "#d55e00", "label": "off the network"},
@@ -28,87 +29,6 @@ STATUSES = {
 }
 PHOTOS_FROM_ZOOM = 15
 LEAFLET = "/assets"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """What the map is coloured by.
-
-    Attributes:
-        column: of `data.section_table`.
-        caption: its name in plain words.
-        unit: of the values.
-        digits: decimals that mean something.
-    """
-
-    column: str
-    caption: str
-    unit: str
-    digits: int
-
-    @property
-    def ends(self) -> tuple[str, str]:
-        """The columns of its interval."""
-        return f"{self.column}_low", f"{self.column}_high"
-
-    def mean(self, table: pd.DataFrame, weights: pd.Series) -> dict[str, float | None]:
-        """Weighted mean over sections and its interval, under their columns. The ends are averaged like the
-        values: too wide rather than too narrow, since the sections' errors of sampling do not go together."""
-        columns = [self.column, *self.ends]
-        if table.empty:
-            return dict.fromkeys(columns)
-        means = table[columns].mul(weights, axis=0).sum(skipna=False) / weights.sum()
-        return {str(column): float(value) for column, value in means.items()}
-
-    def shown(self, row: Mapping[Any, Any]) -> str:
-        """A row's value with its interval."""
-        low, high = self.ends
-        return with_interval(row[self.column], row[low], row[high], self.digits, self.unit)
-
-
-DENSITY = Measure("crack_density_m_per_m2", "Crack density", "m/m²", 2)
-AREA_SHARE = Measure("crack_area_pct", "Cracked area", "%", 2)
-# What the numbers in brackets are.
-INTERVAL = (
-    "In brackets: how far the number moves when only the view does (flips, other scales). "
-    "An error that the network makes in every view alike is not in it."
-)
-SECTION_INTERVAL = (
-    "With the interval of 90 % for the error of looking only where photos were taken. Which share of the "
-    "section they show is not known, so it is taken as small."
-)
-ONE_PHOTO = "One photo: the interval is that photo's own and says nothing of the rest of the section."
-NO_INTERVAL = "–: this analysis was made before intervals were known."
-# What AREA_SHARE is worth where the camera looks ahead.
-WHOLE_PICTURE = (
-    "Share of the whole picture: verge, sky and paint count too. "
-    "Not a pavement measure until the camera is rectified."
-)
-
-
-def nice_step(largest: float) -> float:
-    """A round class width (1, 2, 2.5 or 5 times a power of ten) so that five classes reach `largest`."""
-    if not largest > 0 or not math.isfinite(largest):
-        return 1.0
-    raw = largest / len(CLASS_COLOURS)
-    power = 10.0 ** math.floor(math.log10(raw))
-    return next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= raw * 0.999)
-
-
-def classes(largest: float, unit: str) -> list[dict[str, Any]]:
-    """Five classes from 0 with colour and label; the last one is open."""
-    step = nice_step(largest)
-    last = len(CLASS_COLOURS) - 1
-    return [
-        {
-            "colour": colour,
-            "below": step * (place + 1),
-            "label": f"{step * place:g} and more {unit}"
-            if place == last
-            else f"{step * place:g} – {step * (place + 1):g} {unit}",
-        }
-        for place, colour in enumerate(CLASS_COLOURS)
-    ]
 
 
 class _Layers(JSCSSMixin, MacroElement):
@@ -142,8 +62,10 @@ def draw_map(
     network_id: int | None = None,
     survey_id: int | None = None,
     measure: Measure | None = None,
+    photo_measure: Measure | None = None,
     largest: float = 0.0,
     statuses: bool = False,
+    only: Sequence[int] | None = None,
     selected: int | None = None,
     marker: tuple[float, float, str] | None = None,
     legend: bool = True,
@@ -159,8 +81,10 @@ def draw_map(
         network_id: draw its sections.
         survey_id: colour the sections by its results, and show its photos.
         measure: what to colour by; None draws the sections plainly.
+        photo_measure: what the photos are told by, where that is not `measure`: they are drawn plainly then.
         largest: value that the colour scale must reach.
         statuses: colour photos by their preflight status, at every zoom.
+        only: sections to draw in colour, the others faintly; None for all.
         selected: section to mark.
         marker: latitude, longitude and name of one place to mark.
         legend: whether to draw it.
@@ -172,17 +96,22 @@ def draw_map(
     """
     chart, home = _empty_map(bounds, has_legend=legend and bool(measure or statuses))
     shown = measure or AREA_SHARE
+    photo_measure = photo_measure or shown
     config = {
         "sections": network_id
         and f"/api/networks/{network_id}/sections.geojson"
-        + (f"?survey={survey_id}" if survey_id and measure else ""),
+        + (f"?survey={survey_id}&measure={measure.column}" if survey_id and measure else ""),
         "photos": survey_id and f"/api/surveys/{survey_id}/photos.geojson",
         "photos_from_zoom": 0 if statuses else photos_from_zoom,
-        "classes": classes(largest, shown.unit),
-        "caption": shown.caption,
-        "unit": shown.unit,
-        "digits": shown.digits,
+        "classes": measure_classes(shown, largest),
+        "worst_first": shown.large_is_good,
+        "ends": _legend_ends(shown),
+        "measure": _told(shown),
+        "photo_measure": _told(photo_measure),
+        "plain_photos": photo_measure != shown,
+        "only": None if only is None else list(only),
         "legend_title": _legend_title(measure, statuses) if legend else "",
+        "legend_source": measure.standard if measure and legend else "",
         "statuses": STATUSES if statuses else None,
         "faint": measure is None,
         "selected": selected,
@@ -239,10 +168,19 @@ def _empty_map(
     return chart, {"bounds": corners, "options": options}
 
 
+def _told(measure: Measure) -> dict[str, Any]:
+    return {"caption": measure.caption, "unit": measure.unit, "digits": measure.digits}
+
+
+def _legend_ends(measure: Measure) -> list[str]:
+    """Words at the pale and the dark end of the legend; classes of a standard have words of their own."""
+    return [] if measure.good_fair_poor else ["fewer cracks", "more cracks"]
+
+
 def _legend_title(measure: Measure | None, statuses: bool) -> str:
     if measure is None:
         return "Photos" if statuses else ""
-    return f"{measure.caption}, {measure.unit}"
+    return f"{measure.caption}, {measure.unit}" if measure.unit else measure.caption
 
 
 def _home_label(statuses: bool, selected: int | None, marker: object) -> str:

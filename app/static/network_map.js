@@ -15,12 +15,14 @@ window.pavescopeMap = function (map, config) {
     const found = config.classes.find((step) => value < step.below);
     return (found || config.classes[config.classes.length - 1]).colour;
   };
-  const plain = (value) => value.toLocaleString("en", { minimumFractionDigits: config.digits, maximumFractionDigits: config.digits });
-  const shown = (value) => (value === null || value === undefined ? "no data" : `${plain(value)} ${config.unit}`);
-  const withInterval = (p) =>
+  const plain = (value, { digits }) =>
+    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const shown = (value, measure) =>
+    value === null || value === undefined ? "no data" : `${plain(value, measure)} ${measure.unit}`.trimEnd();
+  const withInterval = (p, measure) =>
     p.low === null || p.low === undefined || p.high === null || p.high === undefined
-      ? shown(p.value)
-      : `${shown(p.value)} (${plain(p.low)} to ${plain(p.high)})`;
+      ? shown(p.value, measure)
+      : `${shown(p.value, measure)} (${plain(p.low, measure)} to ${plain(p.high, measure)})`;
   const chainage = (m) => {
     const whole = Math.round(m);
     return `km ${Math.floor(whole / 1000)}+${String(whole % 1000).padStart(3, "0")}`;
@@ -86,6 +88,15 @@ window.pavescopeMap = function (map, config) {
   const drawSections = (collection) => {
     sections.clearLayers();
     const wide = collection.features.length > 3000 ? 3 : 6;
+    if (config.only) {
+      const only = new Set(config.only);
+      const [kept, others] = [[], []];
+      for (const feature of collection.features) (only.has(feature.properties.id) ? kept : others).push(feature);
+      L.geoJSON({ type: "FeatureCollection", features: others }, {
+        renderer: canvas, interactive: false, style: { color: "#c3ccd5", weight: 1.5 },
+      }).addTo(sections);
+      collection = { type: "FeatureCollection", features: kept };
+    }
     if (!config.faint) {
       L.geoJSON(collection, {
         renderer: canvas,
@@ -104,7 +115,7 @@ window.pavescopeMap = function (map, config) {
         layer.on("click", () => pick("section", p.id));
         layer.bindTooltip(
           () => lines(`${p.road} · ${p.key}`, `${chainage(p.from_m)} to ${chainage(p.to_m)}`,
-            ...(config.faint ? [] : [`${config.caption}: ${withInterval(p)}`, `${p.images} photos`])),
+            ...(config.faint ? [] : [`${config.measure.caption}: ${withInterval(p, config.measure)}`, `${p.images} photos`])),
           { sticky: true },
         );
       },
@@ -137,11 +148,11 @@ window.pavescopeMap = function (map, config) {
     for (const feature of collection.features) {
       const p = feature.properties;
       const [lng, lat] = feature.geometry.coordinates;
-      const fill = config.statuses ? (config.statuses[p.status] || config.statuses.ok).colour : colourOf(p.value);
+      const fill = config.statuses ? (config.statuses[p.status] || config.statuses.ok).colour : config.plain_photos ? "#ffffff" : colourOf(p.value);
       const many = p.count !== undefined;
       const dot = L.circleMarker([lat, lng], {
         renderer: canvas,
-        radius: many ? Math.min(16, 4 + Math.log2(p.count)) : config.statuses && p.status === "ok" ? 4 : 6,
+        radius: many ? Math.min(16, 4 + Math.log2(p.count)) : config.plain_photos ? 2.5 : config.statuses && p.status === "ok" ? 4 : 6,
         color: config.statuses && p.status === "ok" ? "#ffffff" : "#16222e",
         weight: config.statuses && p.status === "ok" ? 0.6 : 1,
         fillColor: many && config.statuses ? "#14568c" : fill,
@@ -150,8 +161,10 @@ window.pavescopeMap = function (map, config) {
       const where = p.chainage_m === null || p.chainage_m === undefined ? "" : ` · ${chainage(p.chainage_m)}`;
       dot.bindTooltip(() =>
         many
-          ? lines(`${p.count} photos`, `mean ${shown(p.value)}, without an interval`)
-          : lines(`Photo${where}`, config.statuses ? (config.statuses[p.status] || config.statuses.ok).label : withInterval(p)));
+          ? lines(`${p.count} photos`, `mean ${shown(p.value, config.photo_measure)}, without an interval`)
+          : lines(`Photo${where}`, config.statuses
+            ? (config.statuses[p.status] || config.statuses.ok).label
+            : `${config.photo_measure.caption}: ${withInterval(p, config.photo_measure)}`));
       if (many) dot.on("click", () => map.setView([lat, lng], map.getZoom() + 2));
       else dot.on("click", () => pick("photo", p.id));
       photos.addLayer(dot);
@@ -163,15 +176,20 @@ window.pavescopeMap = function (map, config) {
     const box = L.DomUtil.create("div", "pavescope-box pavescope-legend");
     const title = L.DomUtil.create("strong", "", box);
     title.textContent = config.legend_title;
-    const rows = config.statuses ? Object.values(config.statuses) : [...config.classes, ...(config.faint ? [] : [{ colour: NO_DATA, label: "no data" }])];
-    const graded = !config.statuses && !config.faint;
-    const word = (text) => { L.DomUtil.create("div", "pavescope-end", box).textContent = text; };
-    if (graded) word("fewer cracks");
+    if (config.legend_source) {
+      const source = L.DomUtil.create("div", "pavescope-source", box);
+      source.textContent = config.legend_source;
+    }
+    const graded = config.worst_first ? [...config.classes].reverse() : config.classes;
+    const rows = config.statuses ? Object.values(config.statuses) : [...graded, ...(config.faint ? [] : [{ colour: NO_DATA, label: "no data" }])];
+    const [best, worst] = config.statuses || config.faint ? [] : config.ends;
+    const word = (text) => { if (text) L.DomUtil.create("div", "pavescope-end", box).textContent = text; };
+    word(best);
     for (const row of rows) {
       const line = L.DomUtil.create("div", "", box);
       L.DomUtil.create("i", "", line).style.background = row.colour;
       L.DomUtil.create("span", "", line).textContent = row.label;
-      if (graded && row === config.classes[config.classes.length - 1]) word("more cracks");
+      if (row === graded[graded.length - 1]) word(worst);
     }
     if (config.photos && config.photos_from_zoom > 0) {
       const hint = L.DomUtil.create("div", "pavescope-hint", box);

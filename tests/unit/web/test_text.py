@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.components.measures import CLASS_COLOURS, classes, nice_step
 from app.components.messages import plain
-from app.components.network_map import CLASS_COLOURS, classes, nice_step
 from app.components.spreadsheet import to_csv
 from app.components.text import chainage, duration, number, popup_text, size, with_interval
 
