@@ -1,21 +1,28 @@
 """The network by condition: the figures, the map, and the sections with the worst first."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, section_data
 from app.components.choose import bounds_of, choose_survey
-from app.components.figures import measure_figure
+from app.components.choose_measure import choose_measure, measure_source
 from app.components.first_steps import first_steps
 from app.components.job_progress import follow_survey, is_active
+from app.components.measures import AREA_SHARE, DENSITY, WHOLE_PICTURE, Measure
 from app.components.messages import empty_state
-from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, WHOLE_PICTURE, Measure, draw_map
-from app.components.text import interval, number
+from app.components.network_map import draw_map
+from app.components.network_totals import mean_figure
+from app.components.section_table import add_grades, section_list
+from app.components.text import number
 
 
-def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> None:
+def figures(
+    table: pd.DataFrame, totals: dict[str, int], network: Mapping[str, Any], measure: Measure
+) -> None:
     seen = table[table["images"] > 0]
-    weights = seen["images"] if seen["surveyed_area_m2"].isna().any() else seen["surveyed_area_m2"]
     cells = st.container(horizontal=True)
     cells.metric(
         "Length with photos",
@@ -32,8 +39,7 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
         height="stretch",
         help=f"{totals['analysed']:,} analysed, {waiting:,} not yet, {totals['failed']:,} failed",
     )
-    weighted = "Weighted by the pavement area that was photographed."
-    measure_figure(cells, f"Mean {measure.caption.lower()}", measure, measure.mean(seen, weights), weighted)
+    mean_figure(cells, network, measure)
     cells.metric(
         "Sections with data",
         number(100 * len(seen) / len(table) if len(table) else None, 0, "%"),
@@ -41,55 +47,6 @@ def figures(table: pd.DataFrame, totals: dict[str, int], measure: Measure) -> No
         height="stretch",
         help=f"{len(seen):,} of {len(table):,} sections of the network",
     )
-
-
-def section_list(table: pd.DataFrame, measure: Measure, survey_id: int) -> None:
-    st.subheader("Sections, worst first")
-    shown = table.sort_values(measure.column, ascending=False, na_position="last").reset_index(drop=True)
-    low, high = measure.ends
-    shown["interval"] = [
-        interval(*ends, measure.digits) for ends in zip(shown[low], shown[high], strict=True)
-    ]
-    largest = float(shown[measure.column].max()) if shown[measure.column].notna().any() else 1.0
-    chosen = st.dataframe(
-        shown,
-        hide_index=True,
-        key=f"sections-{survey_id}",
-        on_select="rerun",
-        selection_mode="single-row",
-        placeholder="–",
-        height=min(420, 38 + 35 * max(1, len(shown))),
-        column_order=[
-            "road",
-            "section_key",
-            "from_m",
-            "to_m",
-            measure.column,
-            "interval",
-            "images",
-            "functional_class",
-            "aadt",
-        ],
-        column_config={
-            "road": "Road",
-            "section_key": "Section",
-            "from_m": st.column_config.NumberColumn("From (m)", format="%,d"),
-            "to_m": st.column_config.NumberColumn("To (m)", format="%,d"),
-            measure.column: st.column_config.ProgressColumn(
-                f"{measure.caption} ({measure.unit})",
-                format=f"%.{measure.digits}f",
-                min_value=0,
-                max_value=largest,
-                width="medium",
-            ),
-            "interval": st.column_config.TextColumn("Interval", help=INTERVAL),
-            "images": st.column_config.NumberColumn("Photos", format="%d"),
-            "functional_class": "Class",
-            "aadt": st.column_config.NumberColumn("Vehicles per day", format="%,d"),
-        },
-    )
-    if rows := chosen["selection"]["rows"]:
-        open_section(survey_id, int(shown["id"].iloc[rows[0]]))
 
 
 def open_section(survey_id: int, section_id: int) -> None:
@@ -102,27 +59,30 @@ def draw() -> None:
     if surveys.empty:
         first_steps()
         return
-    chooser, note = st.columns([1, 2], vertical_alignment="bottom")
+    chooser, by, note = st.columns([2, 2, 4], vertical_alignment="bottom")
     with chooser:
         survey_id = choose_survey(surveys)
     version = data.version_of(survey_id)
     table = data.section_table(survey_id, version)
     chosen = data.survey(survey_id)
     network_id = chosen["network_id"] if chosen else None
-    measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
+    density = data.measure_is_density(survey_id, version)
+    with by:
+        measure = choose_measure(table, density)
     totals = data.survey_totals(survey_id, version)
     with note:
         if not totals["analysed"] and is_active(survey_id):
             st.info("The sections take their colour as the photos are analysed.")
         elif not totals["analysed"]:
             st.info("This survey has no results yet. Open it to check its photos and start the analysis.")
-        elif measure is AREA_SHARE:
+        elif measure == AREA_SHARE:
             st.info(
                 "In pixels: no GSD. Without a ground sampling distance lengths cannot be told in metres, "
                 f"so the map shows the cracked area. {WHOLE_PICTURE}"
             )
     follow_survey(survey_id, version)
-    figures(table, totals, measure)
+    if len(table):
+        figures(table, totals, section_data.network_totals(survey_id, version), measure)
     bounds = bounds_of(table) or data.photo_bounds(survey_id, version)
     if bounds is None:
         empty_state("Nothing to draw", "The survey has no road network and no photo with a position.")
@@ -135,14 +95,22 @@ def draw() -> None:
         network_id=network_id,
         survey_id=survey_id,
         measure=measure,
+        photo_measure=DENSITY if density else AREA_SHARE,
         largest=0.0 if pd.isna(worst) else float(worst),
     )
+    st.caption(measure_source(measure))
     if picked and picked[0] == "section":
         open_section(survey_id, picked[1])
     elif picked:
         st.switch_page("views/photo.py", query_params={"photo": str(picked[1])})
     if len(table):
-        section_list(table, measure, survey_id)
+        st.subheader("Sections, worst first")
+        table = add_grades(table, measure)
+        worst_section = section_list(
+            table, measure, survey_id=survey_id, version=version, key=f"map-{survey_id}"
+        )
+        if worst_section is not None:
+            open_section(survey_id, worst_section)
     if st.button("Open this survey", icon=":material/photo_camera:"):
         st.switch_page("views/survey.py", query_params={"survey": str(survey_id)})
 
