@@ -48,13 +48,7 @@ def forward_from_four_points(
 
     Source: Zhang (2000), A flexible new technique for camera calibration, section 3.1 (constraints on f).
     """
-    pixels, metres = _checked(points_px, "points_px"), _checked(points_m, "points_m")
-    if _orientation(pixels, "points_px") == _orientation(metres, "points_m"):
-        # y goes down in pictures, so that the same way round the points reads as the opposite.
-        raise CalibrationError(
-            "points_px and points_m go round in opposite directions.",
-            "Give the same point at the same place in both lists; x is to the right, y ahead.",
-        )
+    pixels, metres = _corners(points_px, points_m)
     # Every value but the camera's is checked before anything is computed with it.
     plain = ForwardProfile(
         width_px,
@@ -69,30 +63,26 @@ def forward_from_four_points(
         **values,
     )
     origin = metres.mean(axis=0)
-    metres = metres - origin
+    metres = metres - origin  # float32 in OpenCV: small numbers
     start = _from_homography(pixels, metres, plain, focal_px)
-    found, misfit_px = _refined(start, pixels, metres, plain, focal_px)
-    focal, height, pitch, roll, yaw, right, _ahead = (float(value) for value in found)
-    if misfit_px > LARGEST_MISFIT * width_px:
-        raise CalibrationError(
-            f"No camera sees the points of points_m where points_px has them: one misses by "
-            f"{misfit_px:.0f} px.",
-            "Check the distances, and that x goes to the right and y ahead.",
-        )
+    focal, height, pitch, roll, yaw, x, _y = _refined(start, pixels, metres, plain, focal_px)
     left = float(metres[:, 0].min()) if lane_left_m is None else lane_left_m - float(origin[0])
-    right_edge = float(metres[:, 0].max()) if lane_right_m is None else lane_right_m - float(origin[0])
-    profile = replace(
-        plain,
-        focal_px=focal,
-        height_m=height,
-        pitch_deg=pitch,
-        roll_deg=roll,
-        yaw_deg=yaw,
-        lane_left_m=left - right,
-        lane_right_m=right_edge - right,
-    )
+    right = float(metres[:, 0].max()) if lane_right_m is None else lane_right_m - float(origin[0])
+    found = {"focal_px": focal, "height_m": height, "pitch_deg": pitch, "roll_deg": roll, "yaw_deg": yaw}
+    profile = replace(plain, **found, lane_left_m=left - x, lane_right_m=right - x)
     visible(profile)
     return profile
+
+
+def _corners(points_px: Points, points_m: Points) -> tuple[Points, Points]:
+    pixels, metres = _checked(points_px, "points_px"), _checked(points_m, "points_m")
+    if _orientation(pixels, "points_px") == _orientation(metres, "points_m"):
+        # y goes down in pictures, so that the same way round the points reads as the opposite.
+        raise CalibrationError(
+            "points_px and points_m go round in opposite directions.",
+            "Give the same point at the same place in both lists; x is to the right, y ahead.",
+        )
+    return pixels, metres
 
 
 def _checked(points: Points, name: str) -> Points:
@@ -166,8 +156,8 @@ def _focal(homography: Points, otherwise: float) -> float:
 
 def _refined(
     start: Points, pixels: Points, metres: Points, plain: ForwardProfile, focal_px: float | None
-) -> tuple[Points, float]:
-    """Least squares in pixels from a first guess, and by how many pixels the worst point misses."""
+) -> list[float]:
+    """The first guess after least squares in pixels. Raises CalibrationError where a point is missed by far."""
     from scipy.optimize import least_squares  # of no use to a page that only shows photos
 
     fixed = 1 if focal_px else 0
@@ -194,5 +184,11 @@ def _refined(
     result = least_squares(
         lambda values: seen(values) - pixels.ravel(), start[fixed:], bounds=(low, high), x_scale="jac"
     )
-    found = np.concatenate((start[:fixed], result.x))
-    return found, float(np.hypot(*(result.fun.reshape(4, 2).T)).max())
+    misfit_px = float(np.hypot(*(result.fun.reshape(4, 2).T)).max())
+    if misfit_px > LARGEST_MISFIT * plain.width_px:
+        raise CalibrationError(
+            f"No camera sees the points of points_m where points_px has them: one misses by "
+            f"{misfit_px:.0f} px.",
+            "Check the distances, and that x goes to the right and y ahead.",
+        )
+    return [float(value) for value in np.concatenate((start[:fixed], result.x))]
