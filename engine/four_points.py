@@ -68,7 +68,13 @@ def forward_from_four_points(
     focal, height, pitch, roll, yaw, x, _y = _refined(start, pixels, metres, plain, focal_px)
     left = float(metres[:, 0].min()) if lane_left_m is None else lane_left_m - float(origin[0])
     right = float(metres[:, 0].max()) if lane_right_m is None else lane_right_m - float(origin[0])
-    found = {"focal_px": focal, "height_m": height, "pitch_deg": pitch, "roll_deg": roll, "yaw_deg": yaw}
+    found: dict[str, Any] = {
+        "focal_px": focal,
+        "height_m": height,
+        "pitch_deg": pitch,
+        "roll_deg": roll,
+        "yaw_deg": yaw,
+    }
     profile = replace(plain, **found, lane_left_m=left - x, lane_right_m=right - x)
     visible(profile)
     return profile
@@ -157,7 +163,7 @@ def _focal(homography: Points, otherwise: float) -> float:
 def _refined(
     start: Points, pixels: Points, metres: Points, plain: ForwardProfile, focal_px: float | None
 ) -> list[float]:
-    """The first guess after least squares in pixels. Raises CalibrationError where a point is missed by far."""
+    """The first guess after least squares in pixels; CalibrationError where a point is missed by far."""
     from scipy.optimize import least_squares  # of no use to a page that only shows photos
 
     fixed = 1 if focal_px else 0
