@@ -68,14 +68,9 @@ def forward_from_four_points(
     focal, height, pitch, roll, yaw, x, _y = _refined(start, pixels, metres, plain, focal_px)
     left = float(metres[:, 0].min()) if lane_left_m is None else lane_left_m - float(origin[0])
     right = float(metres[:, 0].max()) if lane_right_m is None else lane_right_m - float(origin[0])
-    found: dict[str, Any] = {
-        "focal_px": focal,
-        "height_m": height,
-        "pitch_deg": pitch,
-        "roll_deg": roll,
-        "yaw_deg": yaw,
-    }
-    profile = replace(plain, **found, lane_left_m=left - x, lane_right_m=right - x)
+    angles: dict[str, Any] = {"pitch_deg": pitch, "roll_deg": roll, "yaw_deg": yaw}
+    lane: dict[str, Any] = {"lane_left_m": left - x, "lane_right_m": right - x}
+    profile = replace(plain, focal_px=focal, height_m=height, **angles, **lane)
     visible(profile)
     return profile
 
