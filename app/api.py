@@ -137,25 +137,44 @@ def photo(request: Request) -> Response:
         return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
 
 
+# Colours of what was found; linear interpolation leaves grey edges, which are no crack of their own.
+FOUND: dict[str, Callable[[bytes], bytes]] = {
+    "overlay": lambda levels: mask_overlay(_halves(levels)),
+    "probability": lambda levels: probability_overlay(levels),
+}
+
+
+def _halves(levels: bytes) -> bytes:
+    """A greyscale PNG as a mask: half and more is crack."""
+    with Image.open(io.BytesIO(levels), formats=("PNG",)) as image:
+        mask = image.point([0] * 128 + [255] * 128)
+    out = io.BytesIO()
+    mask.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
 def rectified(request: Request) -> Response:
-    """`/api/photos/{image_id}/rectified`: the photo on the road, as its shown result was measured."""
+    """`/api/photos/{image_id}/rectified/{kind}`: the photo, or what was found in it, on the road as its shown
+    result was measured."""
+    kind = request.path_params["kind"]
     found = photo_data.photo(request.path_params["image_id"])
     if found is None:
         return _not_found("photo")
-    content_hash = found["content_hash"]
+    hashes = {"original": "content_hash", "overlay": "mask_hash", "probability": "probability_hash"}
+    content_hash = found[hashes[kind]] if kind in hashes else None
     try:
         view = photo_data.ground_view(found)
-        if view is None or not get_storage().exists(content_hash):
+        if view is None or content_hash is None or not get_storage().exists(content_hash):
             return _not_found("picture of this photo")
-        return _cached(
-            request,
-            f"rectified:{content_hash}:{view}",
-            lambda: (
-                rectified_pictures.rectified_photo(content_hash, view.profile, view.frame),
-                "image/jpeg",
-            ),
-            0,  # a new analysis may have another camera profile
-        )
+
+        def make() -> tuple[bytes, str]:
+            where = view.profile, view.frame
+            if kind == "original":
+                return rectified_pictures.rectified_photo(content_hash, *where), "image/jpeg"
+            return FOUND[kind](rectified_pictures.rectified_map(content_hash, *where)), "image/png"
+
+        # A new analysis may have another camera profile: ask each time.
+        return _cached(request, f"rectified:{kind}:{content_hash}:{view}", make, 0)
     except EngineError as problem:
         return JSONResponse({"error": problem.what, "remedy": problem.remedy}, status_code=422)
 
@@ -300,7 +319,7 @@ def nothing_here(request: Request) -> Response:
 
 routes: list[BaseRoute] = [
     Route("/healthz", healthz),
-    Route("/api/photos/{image_id:rowid}/rectified", rectified),
+    Route("/api/photos/{image_id:rowid}/rectified/{kind}", rectified),
     Route("/api/photos/{image_id:rowid}/rectified-preview", rectified_preview),
     Route("/api/photos/{image_id:rowid}/{kind}", photo),
     Route("/api/comparisons/{comparison_id:rowid}/{image_id:rowid}/{side}", comparison),

@@ -15,6 +15,8 @@ STATIC = Path(__file__).parent / "static"
 PAGES = {
     "Monitor": [
         st.Page("views/network_map.py", title="Network map", icon=":material/map:", default=True),
+        st.Page("views/sections.py", title="Sections", url_path="sections", icon=":material/table_rows:"),
+        st.Page("views/change.py", title="Change", url_path="change", icon=":material/compare:"),
         st.Page("views/section.py", title="Section", url_path="section", visibility="hidden"),
         st.Page("views/photo.py", title="Photo", url_path="photo", visibility="hidden"),
     ],
@@ -30,6 +32,7 @@ PAGES = {
     ],
     "Set up": [
         st.Page("views/networks.py", title="Road networks", url_path="networks", icon=":material/route:"),
+        st.Page("views/profiles.py", title="Cameras", url_path="cameras", icon=":material/linked_camera:"),
         st.Page(
             "views/benchmarks.py", title="Benchmarks", url_path="benchmarks", icon=":material/leaderboard:"
         ),

@@ -6,11 +6,20 @@ import math
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from db.storage import get_storage
 from engine.errors import CalibrationError
-from engine.geometry import CameraProfile, GroundFrame, fit_to_picture, plan_frame, profile_from_dict, rectify
+from engine.geometry import (
+    CameraProfile,
+    ForwardProfile,
+    GroundFrame,
+    fit_to_picture,
+    plan_frame,
+    profile_from_dict,
+    rectify,
+)
 from engine.images import load_image
 
 JPEG_QUALITY = 90
@@ -36,8 +45,9 @@ def at_most(frame: GroundFrame, pixels: int) -> GroundFrame:
     shrink = math.sqrt(frame.width_px * frame.height_px / pixels)
     if shrink <= 1:
         return frame
-    width, height = (max(1, math.floor(size / shrink)) for size in (frame.width_px, frame.height_px))
+    width = max(1, math.floor(frame.width_px / shrink))
     old, new = frame.gsd_mm_per_px / 1000, frame.gsd_mm_per_px * frame.width_px / width / 1000
+    height = max(1, math.floor(frame.height_px * old / new))
     left, far = frame.left_m + (new - old) / 2, frame.far_m - (new - old) / 2
     return GroundFrame(
         gsd_mm_per_px=new * 1000,
@@ -56,7 +66,9 @@ def preview_frame(profile: CameraProfile) -> GroundFrame:
     Raises:
         CalibrationError: the profile sees nothing of its lane.
     """
-    return at_most(plan_frame(profile, margin_m=PREVIEW_MARGIN_M), PREVIEW_PX)
+    # Beside a downward photo there is nothing more to see.
+    margin_m = PREVIEW_MARGIN_M if isinstance(profile, ForwardProfile) else 0.0
+    return at_most(plan_frame(profile, margin_m=margin_m), PREVIEW_PX)
 
 
 def preview_profile(kind: str, parameters: str, width_px: int, height_px: int) -> CameraProfile:
@@ -73,13 +85,27 @@ def preview_profile(kind: str, parameters: str, width_px: int, height_px: int) -
     """
     try:
         values = json.loads(parameters) if len(parameters) <= LONGEST_PARAMETERS else None
-    except ValueError:
+    except (ValueError, RecursionError):
         values = None
     if not isinstance(values, dict):
         raise CalibrationError(
             "The camera's values cannot be read.", "Open the picture from the page Cameras."
         )
     return fit_to_picture(profile_from_dict(kind, values), width_px, height_px)
+
+
+def rectified_map(content_hash: str, profile: CameraProfile, frame: GroundFrame) -> bytes:
+    """A stored mask or probability map (8-bit PNG of the photo's size) on the road, as PNG.
+
+    Raises:
+        CalibrationError: it has another size than the profile's.
+    """
+    with Image.open(io.BytesIO(get_storage().read(content_hash)), formats=("PNG",)) as image:
+        levels = np.asarray(image.convert("L"))
+    out = io.BytesIO()
+    picture = rectify(levels, profile, at_most(frame, SHOWN_PX), order="linear")
+    Image.fromarray(picture).save(out, "PNG", compress_level=1)
+    return out.getvalue()
 
 
 def rectified_photo(content_hash: str, profile: CameraProfile, frame: GroundFrame) -> bytes:

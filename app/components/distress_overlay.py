@@ -21,10 +21,10 @@ TYPE_COLOURS = {
 }
 # Stroke width in screen pixels, and its dashes.
 SEVERITY_STROKES: dict[Severity | None, tuple[float, str]] = {
-    Severity.LOW: (2.0, "6 4"),
+    Severity.LOW: (2.4, "7 4"),
     Severity.MEDIUM: (2.8, ""),
     Severity.HIGH: (5.0, ""),
-    Severity.NOT_MEASURABLE: (2.2, "1.5 4"),
+    Severity.NOT_MEASURABLE: (1.4, ""),
     None: (2.4, ""),
 }
 GRID_STEPS_M = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)

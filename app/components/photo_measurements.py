@@ -11,7 +11,7 @@ from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, NO_INTERVA
 from app.components.text import number, words
 from engine.condition import FORMULAS
 from engine.severity import D6433, standard_from
-from engine.vocabulary import DistressType, LaneZone, Severity
+from engine.vocabulary import CameraKind, DistressType, LaneZone, Severity
 
 TYPE_ORDER = list(DistressType)
 SEVERITY_ORDER = list(Severity)
@@ -30,6 +30,7 @@ def measurements(photo: Mapping[str, Any], cracks: int) -> pd.DataFrame:
     gsd = photo["gsd_mm_per_px"]
     width = photo["mean_width_px"], photo["max_width_px"]
     on_road = [number(value * gsd, 1, "mm") if gsd and value is not None else "–" for value in width]
+    direction = "° (90: along the lane)" if photo["ground"] else "° to the horizontal"
     tiles = photo["tiles"]
     area = photo["surveyed_area_m2"]
     rows = [
@@ -38,7 +39,7 @@ def measurements(photo: Mapping[str, Any], cracks: int) -> pd.DataFrame:
         ("Mean width", number(width[0], 1, "px"), on_road[0]),
         ("Greatest width", number(width[1], 1, "px"), on_road[1]),
         ("Cracked area", AREA_SHARE.shown(photo), ""),
-        ("Main direction", number(photo["orientation_deg"], 0, "° to the horizontal"), ""),
+        ("Main direction", number(photo["orientation_deg"], 0, direction), ""),
         ("Surveyed area", "", number(area, 2, "m²")),
         ("Crack density", "", DENSITY.shown(photo)),
     ]
@@ -51,6 +52,10 @@ def measurements(photo: Mapping[str, Any], cracks: int) -> pd.DataFrame:
             ("Unified Crack Index", "", f"{100 * photo['cracked_tiles'] / tiles:.0f} % of {tiles} tiles")
         )
     table = pd.DataFrame(rows, columns=["Measure", "In the image", "On the road"])
+    if photo["ground"]:
+        # Pixels of the rectified picture say nothing that metres do not.
+        told = [on_road or in_image for _, in_image, on_road in rows]
+        return table.drop(columns="In the image").assign(**{"On the road": told})
     if not gsd:
         table = table[table["In the image"] != ""].drop(columns="On the road")
     return table
@@ -87,7 +92,6 @@ def draw_quantities(photo: Mapping[str, Any], quantities: Sequence[Mapping[str, 
     if not quantities:
         st.write("No distress was found in the surveyed area.")
         return
-    st.dataframe(quantity_table(quantities), hide_index=True)
     standard = standard_from(photo["settings"].get("severity_standard", D6433.name))
     blind = [row for row in quantities if row["severity"] == Severity.NOT_MEASURABLE]
     if blind and photo["gsd_mm_per_px"] > standard.largest_gsd_mm_per_px:
@@ -101,6 +105,7 @@ def draw_quantities(photo: Mapping[str, Any], quantities: Sequence[Mapping[str, 
     elif blind:
         st.caption("Not measurable: no single photo shows the depth of a pothole, nor the width of a crack "
                    "that is too faint.")  # fmt: skip
+    st.dataframe(quantity_table(quantities), hide_index=True)
     st.caption(
         f"Severity by {plain(standard.name)}: mean width under {standard.low_below_mm:g} mm low, over "
         f"{standard.high_above_mm:g} mm high, between them medium; alligator cracking by its pattern. "
@@ -119,7 +124,10 @@ def draw_measurements(photo: Mapping[str, Any], distresses: Sequence[Mapping[str
         return
     st.table(measurements(photo, len(distresses)).set_index("Measure"), border="horizontal")
     if photo["gsd_mm_per_px"]:
-        st.caption(f"1 pixel is {number(photo['gsd_mm_per_px'], 2, 'mm')} on the road.")
+        ahead = photo["camera_kind"] == CameraKind.FORWARD
+        pixel = "1 pixel of the rectified picture" if ahead else "1 pixel"
+        more = " Farther from the camera the photo itself is coarser." if ahead else ""
+        st.caption(f"{pixel} is {number(photo['gsd_mm_per_px'], 2, 'mm')} on the road.{more}")
     else:
         st.caption(
             "In pixels: no ground sampling distance (GSD) is known for this survey, so nothing is given "

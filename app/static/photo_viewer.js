@@ -17,8 +17,8 @@ export default function ({ data, parentElement }) {
 
   const has = () => ({
     lines: data.shapes.length > 0,
-    overlay: data.has_mask && view() === "photo",
-    probability: data.has_probability && view() === "photo",
+    overlay: data.has_mask,
+    probability: data.has_probability,
     none: true,
   });
   const layer = () => {
@@ -58,11 +58,14 @@ export default function ({ data, parentElement }) {
       svg.append(line(data.road, { stroke: "#fff", "stroke-width": 1.6, "stroke-dasharray": "10 5", opacity: 0.85 }, true));
     }
     if (!kept.grid) return;
+    const taken = []; // towards the horizon there is no room for every label
     for (const one of data.grid) {
       const points = one[view()];
       if (points.length < 2) continue;
       svg.append(line(points, { stroke: "#fff", "stroke-width": 0.8, opacity: 0.5 }));
       const [x, y] = points[0];
+      if (taken.some(([u, v]) => Math.abs(u - x) < 34 * unit && Math.abs(v - y) < 14 * unit)) continue;
+      taken.push([x, y]);
       const text = document.createElementNS(SPACE, "text");
       text.textContent = `${one.label} m`;
       text.setAttribute("x", x + 5 * unit);
@@ -85,7 +88,7 @@ export default function ({ data, parentElement }) {
     const thin = outline.length > 2 ? 1.2 : wide;
     for (const points of linesOf(shape)) {
       if (points.length < 2) continue;
-      svg.append(line(points, { stroke: "#10161c", "stroke-width": thin + 2, opacity: 0.55 }));
+      svg.append(line(points, { stroke: "#10161c", "stroke-width": thin + 2, opacity: 0.45 }));
       svg.append(line(points, { stroke: colour, "stroke-width": thin, "stroke-dasharray": outline.length > 2 ? "" : dash, "data-kind": shape.kind, "data-severity": shape.severity || "" }));
     }
   };
@@ -143,7 +146,7 @@ export default function ({ data, parentElement }) {
     }
   };
 
-  const place = () => {
+  const move = () => {
     sheet.style.transform = `translate(${kept.x}px, ${kept.y}px) scale(${kept.scale})`;
     sheet.classList.toggle("near", fitted() * kept.scale > 2);
     find("zoom").textContent = `${kept.scale.toFixed(1)} ×`;
@@ -156,9 +159,10 @@ export default function ({ data, parentElement }) {
     stage.style.maxHeight = "74vh";
     const now = layer();
     const can = has();
-    show(find("original"), `${data.base}/${view() === "ground" ? "rectified" : "original"}?v=${data.version}`);
+    const place = view() === "ground" ? `${data.base}/rectified` : data.base;
+    show(find("original"), `${place}/original?v=${data.version}`);
     for (const [name, image] of Object.entries(pictures)) {
-      show(image, now === name ? `${data.base}/${name}?v=${data.version}` : "");
+      show(image, now === name ? `${place}/${name}?v=${data.version}` : "");
       image.style.display = now === name ? "block" : "none";
       image.style.opacity = kept.opacity / 100;
     }
@@ -183,7 +187,7 @@ export default function ({ data, parentElement }) {
     find("key-probability").style.display = now === "probability" ? "" : "none";
     find("tip").style.display = "none";
     legend();
-    place();
+    move();
     root.dataset.view = view();
   };
   const zoom = (factor, cx, cy) => {
@@ -192,7 +196,7 @@ export default function ({ data, parentElement }) {
     kept.x = Math.min(0, Math.max(stage.clientWidth * (1 - scale), cx - (cx - kept.x) * real));
     kept.y = Math.min(0, Math.max(stage.clientHeight * (1 - scale), cy - (cy - kept.y) * real));
     kept.scale = scale;
-    place();
+    move();
   };
   const middle = (factor) => zoom(factor, stage.clientWidth / 2, stage.clientHeight / 2);
   const fit = () => Object.assign(kept, { scale: 1, x: 0, y: 0 });
@@ -252,7 +256,7 @@ export default function ({ data, parentElement }) {
   find("road").onchange = () => { kept.road = find("road").checked; draw(); };
   find("in").onclick = () => middle(1.6);
   find("out").onclick = () => middle(1 / 1.6);
-  find("fit").onclick = () => { fit(); place(); };
+  find("fit").onclick = () => { fit(); move(); };
   stage.onwheel = (event) => {
     if (!event.ctrlKey && kept.scale === 1 && event.deltaY > 0) return; // let the page scroll
     event.preventDefault();
@@ -269,12 +273,12 @@ export default function ({ data, parentElement }) {
     kept.x = Math.min(0, Math.max(stage.clientWidth * (1 - kept.scale), kept.x + event.clientX - dragged[0]));
     kept.y = Math.min(0, Math.max(stage.clientHeight * (1 - kept.scale), kept.y + event.clientY - dragged[1]));
     dragged = [event.clientX, event.clientY];
-    place();
+    move();
   };
   stage.onpointerup = stage.onpointercancel = () => { dragged = null; };
   stage.onpointerleave = () => { tip.style.display = "none"; if (root.lit) drawLines(); root.lit = null; };
   // The size of texts and of the scale bar follows that of the window.
-  const watch = new ResizeObserver(() => place());
+  const watch = new ResizeObserver(() => move());
   watch.observe(stage);
   draw();
   return () => watch.disconnect();
