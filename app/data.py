@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 # More rows than this help nobody on a page; the CSV download has them all.
 SHOWN_ROWS = 20_000
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
+ROLLED = ["surveyed_area_m2", "surveyed_share", "unit_spread"]
+ROLLED += ["condition_index", "hpms_cracking_percent", "unified_crack_index"]
 
 
 def _frame(statement: Executable) -> pd.DataFrame:
@@ -154,10 +156,14 @@ def section_table(survey_id: int, version: str) -> pd.DataFrame:
             Section.to_m,
             Section.length_m,
             Section.functional_class,
+            Section.surface,
+            Section.direction,
+            Section.lane,
+            Section.lanes,
             Section.aadt,
             SectionResult.images,
             *measures(SectionResult),
-            SectionResult.surveyed_area_m2,
+            *(getattr(SectionResult, column) for column in ROLLED),
             Section.west,
             Section.south,
             Section.east,
@@ -168,7 +174,7 @@ def section_table(survey_id: int, version: str) -> pd.DataFrame:
         .where(Survey.id == survey_id)
         .order_by(Section.road, Section.from_m)
     )
-    return table.astype(dict.fromkeys(["images", *MEASURES, "surveyed_area_m2"], "float64"))
+    return table.astype(dict.fromkeys(["images", *MEASURES, *ROLLED], "float64"))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

@@ -1,4 +1,4 @@
-"""One section of a survey: its measure along the chainage, and its photos."""
+"""One section of a survey: its condition, its strip map, what was found, its trend, and its photos."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,45 +6,44 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import data
-from app.components.charts import chainage_chart
+from app import data, section_data
 from app.components.choose import query_id
-from app.components.figures import measure_figure
+from app.components.distress_table import draw_distress_table
 from app.components.gallery import photo_strip
+from app.components.index_steps import draw_index_steps
+from app.components.measures import AREA_SHARE, DENSITY, INDEX, WHOLE_PICTURE, Measure
 from app.components.messages import empty_state, plain
-from app.components.network_map import (
-    AREA_SHARE,
-    DENSITY,
-    ONE_PHOTO,
-    SECTION_INTERVAL,
-    Measure,
-    draw_map,
-)
-from app.components.text import MISSING, chainage, number
+from app.components.network_map import draw_map
+from app.components.section_figures import section_figures, section_words, unevenness
+from app.components.section_trend import draw_trend, trend_chart
+from app.components.strip_map import strip_legend, strip_map
+from app.components.text import chainage
 
 
 def missing() -> None:
     st.title("Section")
-    empty_state("There is no such section", "Choose one on the network map.")
-    st.page_link("views/network_map.py", label="Network map", icon=":material/map:")
+    empty_state("There is no such section", "Choose one in the list of sections.")
+    st.page_link("views/sections.py", label="Sections", icon=":material/table_rows:")
 
 
-def figures(section: dict[Any, Any], table: pd.DataFrame, photos: int, measure: Measure) -> None:
-    """The section in four numbers, with its place among the others of the survey."""
-    cells = st.columns(4)
-    cells[0].metric("Length", number(section["length_m"], 0, "m"), border=True, height="stretch")
-    cells[1].metric("Photos", f"{photos:,}", border=True, height="stretch")
-    alone = section["images"] == 1
-    more, remark = (ONE_PHOTO, " · one photo") if alone else (SECTION_INTERVAL, "")
-    measure_figure(cells[2], measure.caption, measure, section, more, remark)
-    rank = table[measure.column].rank(ascending=False, method="min")[section["id"]]
-    ranked = int(table[measure.column].notna().sum())
-    cells[3].metric(
-        "Place, worst first",
-        MISSING if pd.isna(rank) else f"{int(rank)} of {ranked}",
-        border=True,
-        height="stretch",
-    )
+def head(survey: Mapping[str, Any], section: dict[Any, Any], table: pd.DataFrame) -> None:
+    """Name, place, and the ways to the other sections."""
+    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
+    place = f"{chainage(section['from_m'])} to {chainage(section['to_m'])}"
+    parts = [plain(survey["name"]), place, section_words(section)]
+    st.caption(" · ".join(part for part in parts if part))
+    before, after = section_data.section_neighbours(table, section["id"])
+    where = {"survey": str(survey["id"])}
+    with st.container(horizontal=True):
+        st.page_link("views/sections.py", label="Sections", icon=":material/table_rows:", query_params=where)
+        st.page_link("views/network_map.py", label="Network map", icon=":material/map:", query_params=where)
+        for label, icon, other in (
+            ("Previous on this road", ":material/arrow_back:", before),
+            ("Next on this road", ":material/arrow_forward:", after),
+        ):
+            if other is not None:
+                there = {**where, "section": str(other)}
+                st.page_link("views/section.py", label=label, icon=icon, query_params=there)
 
 
 def place_map(
@@ -71,6 +70,20 @@ def place_map(
     )
 
 
+def found(section: dict[Any, Any], rolled: Mapping[str, Any]) -> None:
+    """The distresses, and how the index was made of them."""
+    st.subheader("Distresses found")
+    if not rolled["condition"]:
+        st.write(
+            "Types, severities and the condition index need the ground plane: give the survey a camera "
+            "profile, and analyse it again."
+        )
+        return
+    draw_distress_table(rolled["quantities"], float(section["surveyed_area_m2"]))
+    with st.expander("How the condition index came about, step by step", icon=":material/calculate:"):
+        draw_index_steps(rolled["condition"])
+
+
 def draw() -> None:
     survey, section_id = data.survey(query_id("survey")), query_id("section")
     if survey is None or section_id is None:
@@ -82,47 +95,54 @@ def draw() -> None:
     if section_id not in table.index:
         missing()
         return
-    section: dict[Any, Any] = table.loc[section_id].to_dict()
+    ends = section_data.index_intervals(survey_id, version, (section_id,))
+    section: dict[Any, Any] = table.loc[[section_id]].join(ends).iloc[0].to_dict()
     measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
     photos = data.section_photos(survey_id, section_id, version)
+    rolled = section_data.rolled_up(survey_id, section_id, version)
+    distresses = section_data.photo_distresses(survey_id, section_id, version)
+    ends_m = (float(section["from_m"]), float(section["to_m"]))
 
-    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
-    st.caption(f"{plain(survey['name'])} · {chainage(section['from_m'])} to {chainage(section['to_m'])}")
-    st.page_link(
-        "views/network_map.py",
-        label="Network map",
-        icon=":material/arrow_back:",
-        query_params={"survey": str(survey_id)},
-    )
-    figures(section, table, len(photos), measure)
+    head(survey, section, table)
+    units = section_data.unit_count(int(survey["network_id"]), ends_m)
+    section_figures(section, table, len(photos), measure, rolled, units)
+    unevenness(section)
+    if measure == AREA_SHARE:
+        st.info(f"In pixels: no GSD, so nothing is given in metres. {WHOLE_PICTURE}")
     worst = table[measure.column].max()
     largest = 0.0 if pd.isna(worst) else float(worst)
-    chart, chart_map = st.columns([3, 2])
-    with chart:
-        st.subheader(f"{measure.caption} along the road")
-        clicked = chainage_chart(
-            photos,
-            measure,
-            largest,
-            (section["from_m"], section["to_m"]),
-            key=f"chart-{survey_id}-{section_id}",
-        )
-    with chart_map:
+    st.subheader(f"{measure.caption} along the road")
+    key = f"{survey_id}-{section_id}"
+    clicked = strip_map(photos, distresses, rolled["units"], measure, largest, ends_m, key=f"strip-map-{key}")
+    st.caption(strip_legend(measure, bool(rolled["units"]), not distresses.empty))
+    found(section, rolled)
+    left, right = st.columns([3, 2])
+    ranked = INDEX if rolled["condition"] else measure
+    trend = section_data.trend(survey_id, section_id)
+    with left:
+        st.subheader("Trend over the surveys")
+        if len(trend) < 2:
+            st.write("Only this survey has results here: a trend needs a second one over the same network.")
+        else:
+            trend_chart(trend, ranked, key=f"trend-{key}")
+    with right:
+        st.subheader("Place")
         picked = place_map(section, survey, version, measure, largest)
+    if len(trend) > 1:
+        draw_trend(trend, ranked, survey_id, survey["checkpoint"])
     if picked and picked[0] == "section" and picked[1] != section_id:
         st.query_params["section"] = str(picked[1])
         st.rerun()
     photo_id = clicked or (picked[1] if picked and picked[0] == "photo" else None)
     if photo_id is not None:
         st.switch_page("views/photo.py", query_params={"photo": str(photo_id)})
-
     st.subheader("Photos along the road")
     if photos.empty:
         st.write("No photo of this survey lies on this section.")
-    else:
-        opened = photo_strip(photos, measure, key=f"strip-{survey_id}-{section_id}")
-        if opened is not None:
-            st.switch_page("views/photo.py", query_params={"photo": str(opened)})
+        return
+    opened = photo_strip(photos, measure, key=f"strip-{key}")
+    if opened is not None:
+        st.switch_page("views/photo.py", query_params={"photo": str(opened)})
 
 
 draw()

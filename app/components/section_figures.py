@@ -1,0 +1,114 @@
+"""A section in numbers: condition, cracking, and how much of it was looked at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+from app.components.figures import measure_figure
+from app.components.measures import (
+    HPMS,
+    INDEX,
+    INDEX_INTERVAL,
+    ONE_PHOTO,
+    SECTION_INTERVAL,
+    UNIFIED,
+    Measure,
+)
+from app.components.messages import plain
+from app.components.text import MISSING, interval, number
+from db.rollup import SPREAD_FLAG
+from engine.condition import FORMULAS
+
+Row = Mapping[Any, Any]
+
+
+def _metric(place: DeltaGenerator, label: str, value: str, under: str, more: str) -> None:
+    place.metric(
+        label, value, delta=under or None, delta_color="off", delta_arrow="off", border=True,
+        height="stretch", help=more,
+    )  # fmt: skip
+
+
+def section_figures(
+    section: Row, table: pd.DataFrame, photos: int, measure: Measure, rolled: Row, units: int
+) -> None:
+    """Draw the figures; those of the ground plane only where the section was measured on it.
+
+    Args:
+        section: a line of `data.section_table` with the ends of the index.
+        table: all of them, for the section's place among the others.
+        photos: number of the section's photos.
+        measure: of the survey's photos.
+        rolled: `section_data.rolled_up`.
+        units: sample units that the whole section has.
+    """
+    if rolled["condition"]:
+        _condition_figures(section, rolled)
+    cells = st.columns(4)
+    alone = section["images"] == 1
+    more, remark = (ONE_PHOTO, " · one photo") if alone else (SECTION_INTERVAL, "")
+    measure_figure(cells[0], measure.caption, measure, section, more, remark)
+    share = section["surveyed_share"]
+    known = not pd.isna(share)
+    in_units = f" on {len(rolled['units'])} of {units} sample units" if rolled["units"] else ""
+    _metric(
+        cells[1],
+        "Surveyed length",
+        number(share * 100, 0, "%") if known else MISSING,
+        f"{number(section['surveyed_area_m2'], 1, 'm²')}{in_units}",
+        "Length along the road that photos show, and the lane's area in them. Nothing is known of the rest."
+        if known
+        else "Which share of the section the photos show is not known without a camera profile.",
+    )
+    cells[2].metric(
+        "Length and photos",
+        f"{number(section['length_m'], 0, 'm')} · {photos:,}",
+        border=True,
+        height="stretch",
+    )
+    ranked = INDEX if rolled["condition"] else measure
+    rank = table[ranked.column].rank(ascending=ranked.large_is_good, method="min")[section["id"]]
+    place = MISSING if pd.isna(rank) else f"{int(rank)} of {int(table[ranked.column].notna().sum())}"
+    _metric(
+        cells[3], "Place, worst first", place, "", f"By {ranked.caption.lower()}, of the survey's sections."
+    )
+
+
+def _condition_figures(section: Row, rolled: Row) -> None:
+    condition = rolled["condition"]
+    cells = st.columns(4)
+    ends = interval(section["condition_index_low"], section["condition_index_high"], 0)
+    _metric(cells[0], INDEX.caption, number(condition["value"], 0), ends,
+            f"{INDEX.formula}. {INDEX.standard}. {INDEX_INTERVAL}")  # fmt: skip
+    sources = " ".join(f"{'. '.join(FORMULAS[measure])}." for measure in ("rating", "paser"))
+    _metric(cells[1], "Rating", str(condition["rating"]).capitalize(),
+            f"PASER {condition['paser']}: {condition['action']}", sources)  # fmt: skip
+    percent = section[HPMS.column]
+    grade = HPMS.grade(percent) or MISSING
+    _metric(cells[2], HPMS.caption, number(percent, 0, "%"), f"{grade} · no interval",
+            f"{HPMS.formula}. {HPMS.standard}.")  # fmt: skip
+    _metric(cells[3], UNIFIED.caption, number(section[UNIFIED.column], 1, "%"), "no interval",
+            f"{UNIFIED.formula}. {UNIFIED.standard}.")  # fmt: skip
+
+
+def unevenness(section: Row) -> None:
+    """Say where the sample units differ too much for one section."""
+    spread = float(section["unit_spread"])
+    if spread > SPREAD_FLAG:
+        st.warning(
+            f"Uneven section: its sample units' indices differ by {spread:.0f} points, more than "
+            f"{SPREAD_FLAG:g}. One number does not describe it; think of splitting it."
+        )
+
+
+def section_words(section: Row) -> str:
+    """Class, surface and traffic, as far as the network has them."""
+    parts = [
+        section["functional_class"],
+        section["surface"],
+        None if pd.isna(section["aadt"]) else f"{section['aadt']:,.0f} vehicles per day",
+    ]
+    return " · ".join(plain(str(part)) for part in parts if not pd.isna(part))
