@@ -188,6 +188,16 @@ def pending_images(
     return [image for image in survey_images(session, survey_id) if image[0] not in finished]
 
 
+def photo_sizes(session: Session, survey_id: int) -> dict[int, tuple[int, int]]:
+    """Image id -> (width, height) in pixels."""
+    rows = session.execute(
+        select(SurveyImage.id, SurveyImage.width_px, SurveyImage.height_px).where(
+            SurveyImage.survey_id == survey_id
+        )
+    )
+    return {row.id: (row.width_px, row.height_px) for row in rows}
+
+
 def photo_places(session: Session, survey_id: int) -> list[PhotoPlace]:
     """All photos of a survey in the order in which they were taken, as far as that is known."""
     rows = session.execute(

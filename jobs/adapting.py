@@ -8,27 +8,30 @@ import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from db import checkpoint_queries, queries
+from db import checkpoint_queries, profiles, queries
 from db import jobs as job_rows
 from db.models import Checkpoint, Job, Survey
 from db.registry import checkpoint_file, free_name, register_checkpoint, require_accepted
 from db.session import reading
 from db.settings import get_settings
 from db.storage import Storage, get_storage
-from engine.errors import EngineError, InvalidImageError, SettingsError
+from engine.errors import CalibrationError, EngineError, InvalidImageError, SettingsError
+from engine.geometry import CameraProfile, fit_to_picture, lane_mask, profile_from_dict
 from engine.images import load_image
 from engine.vocabulary import JobKind
 from jobs import queue
 from jobs.running import RunningJob
 
 if TYPE_CHECKING:  # torch is loaded by the worker that computes
-    from engine.adaptation import Adaptation, AdaptationSettings
+    from engine.adaptation import Adaptation
     from engine.adaptation_photos import SurveyPhoto
     from engine.adaptation_state import Progress
     from engine.pavement import RgbImage
@@ -59,13 +62,19 @@ def adapt_survey(job: RunningJob) -> None:
         survey = session.get_one(Survey, job.claimed.survey_id)
         base = checkpoint_queries.get_checkpoint(session, job.claimed.agency_id, told["base_id"])
         images = queries.survey_images(session, survey.id)
+        sizes = queries.photo_sizes(session, survey.id)
+        lane = _lane(session, survey)
     require_accepted(base, "adapted further")
     settings = AdaptationSettings(
         minutes=told["minutes"], seed=told["seed"], model=told["model"], device=get_settings().device
     )
-    folder = _state_folder(job.claimed.id, settings, [content_hash for _, content_hash, _ in images])
+    stamped = [repr(settings), *(content_hash for _, content_hash, _ in images)]
+    folder = _state_folder(job.claimed.id, [*stamped, repr(lane)] if lane else stamped)
     adaptation = adapt(
-        [_photo(storage, content_hash, name) for _, content_hash, name in images],
+        [
+            _photo(storage, content_hash, name, lane, sizes[image_id])
+            for image_id, content_hash, name in images
+        ],
         checkpoint_file(storage, base),
         settings,
         name=told["name"],
@@ -109,10 +118,10 @@ def _written_at(folder: Path, suffixes: tuple[str, ...] = ()) -> float:
     return max(times, default=0.0)
 
 
-def _state_folder(job_id: int, settings: "AdaptationSettings", hashes: list[str]) -> Path:
-    """The job's folder; emptied where photos were added, or the settings changed, since it was stopped."""
+def _state_folder(job_id: int, stamped: list[str]) -> Path:
+    """The job's folder; emptied where the photos, the settings or the lane changed since it was stopped."""
     folder = get_settings().adaptations_dir / str(job_id)
-    stamp = hashlib.sha256("\0".join([repr(settings), *hashes]).encode()).hexdigest()
+    stamp = hashlib.sha256("\0".join(stamped).encode()).hexdigest()
     if folder.exists() and not ((folder / STAMP).is_file() and (folder / STAMP).read_text() == stamp):
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -138,16 +147,35 @@ def _follow(job: RunningJob, folder: Path) -> Callable[["Progress"], None]:
     return on_progress
 
 
-def _photo(storage: Storage, content_hash: str, name: str) -> "SurveyPhoto":
+def _lane(session: Session, survey: Survey) -> CameraProfile | None:
+    """The camera whose lane is the region that counts; without one it is the whole photo."""
+    if survey.camera_profile_id is None:
+        return None
+    stored = profiles.get_profile(session, survey.agency_id, survey.camera_profile_id)
+    return profile_from_dict(stored.kind, stored.parameters)
+
+
+@lru_cache(maxsize=4)
+def _region(lane: CameraProfile, size: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    return lane_mask(fit_to_picture(lane, *size))
+
+
+def _photo(
+    storage: Storage, content_hash: str, name: str, lane: CameraProfile | None, size: tuple[int, int]
+) -> "SurveyPhoto":
     from engine.adaptation_photos import SurveyPhoto
 
     def read() -> "RgbImage":
         try:
+            if lane is not None:
+                fit_to_picture(lane, *size)
             return load_image(storage.read(content_hash), name)
+        except CalibrationError as other:
+            raise InvalidImageError("other_camera", f"{name}: {other.what}", other.remedy) from other
         except FileNotFoundError as missing:
             raise InvalidImageError("missing", f"{name} is missing.", "Restore the storage.") from missing
 
-    return SurveyPhoto(name, read)
+    return SurveyPhoto(name, read, None if lane is None else partial(_region, lane, size))
 
 
 def _name(session: Session, wanted: str) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from engine.vocabulary import JobKind
 from jobs.adapting import adapt_survey
 from jobs.analysing import analyse_survey
+from jobs.calibrating import calibrate_camera
 from jobs.comparing import compare_checkpoints
 from jobs.importing import import_survey
 from jobs.running import RunningJob
@@ -16,4 +17,5 @@ WORK_OF: dict[JobKind, Callable[[RunningJob], None]] = {
     JobKind.MAKE_SAMPLE: make_sample,
     JobKind.ADAPT_SURVEY: adapt_survey,
     JobKind.COMPARE_CHECKPOINTS: compare_checkpoints,
+    JobKind.CALIBRATE_CAMERA: calibrate_camera,
 }

@@ -14,6 +14,7 @@ from app.cli.adapt import adapt
 from app.cli.audit import audit_app
 from app.cli.benchmark import HELP as BENCHMARK_HELP
 from app.cli.benchmark import benchmark
+from app.cli.camera import camera_app
 from app.cli.checkpoint_registry import checkpoints_app
 from app.cli.jobs import jobs_app
 from app.cli.models import models_app
@@ -31,6 +32,7 @@ app = typer.Typer(
 )
 app.add_typer(network_app, name="network")
 app.add_typer(survey_app, name="survey")
+app.add_typer(camera_app, name="camera")
 app.add_typer(jobs_app, name="jobs")
 app.command(help=ADAPT_HELP)(adapt)
 app.command(help=BENCHMARK_HELP)(benchmark)

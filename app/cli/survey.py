@@ -162,10 +162,17 @@ def analyse(
         str | None,
         typer.Option(help="Name of a registered checkpoint, or a .safetensors file (default: in force)."),
     ] = None,
+    standard: Annotated[str, typer.Option(help="Standard of crack severity: D6433 or LTPP.")] = "D6433",
+    low_below_mm: Annotated[
+        float | None, typer.Option(help="Your own standard: narrower cracks are low (with --high-above-mm).")
+    ] = None,
+    high_above_mm: Annotated[
+        float | None, typer.Option(help="Your own standard: wider cracks are high.")
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = False,
     json: JsonFile = None,
 ) -> None:
-    """Segment and measure every photo that has no result yet."""
+    """Segment and measure every photo that has no result yet, on the road if the camera is known."""
     from app import actions
     from app.cli import work
     from db import reports
@@ -176,7 +183,8 @@ def analyse(
     if survey_id is None:
         say(f"There is no survey named {name!r}. See: pavescope survey list", error=True)
         raise typer.Exit(1)
-    job_id = actions.request_analysis(actor, survey_id, checkpoint)
+    severity = _severity_standard(standard, low_below_mm, high_above_mm)
+    job_id = actions.request_analysis(actor, survey_id, checkpoint, severity)
     result: dict[str, Any] = {"survey": name, "job": job_id}
     if wait:
         job = work.follow(job_id)
@@ -187,3 +195,17 @@ def analyse(
     else:
         say(f"Job {job_id} is queued. Watch it with: pavescope jobs show {job_id}")
     write_json(json, result)
+
+
+def _severity_standard(name: str, low_below_mm: float | None, high_above_mm: float | None) -> Any:
+    """The name of a standard, or the values of an agency's own."""
+    from engine.errors import SettingsError
+
+    if (low_below_mm is None) != (high_above_mm is None):
+        raise SettingsError(
+            "Only one threshold of severity is given.", "Give both --low-below-mm and --high-above-mm."
+        )
+    if low_below_mm is None:
+        return name
+    named = "own thresholds" if name == "D6433" else name
+    return {"name": named, "low_below_mm": low_below_mm, "high_above_mm": high_above_mm}
