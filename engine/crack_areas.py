@@ -271,7 +271,8 @@ def _split(
         if i in inside:
             outline, area = _outline(patches == i, origin, scale, gsd)
             own = tuple(inside.pop(i))
-            areas.append(CrackArea(own, _mesh_m(area, _length_m(own, gsd)), closed, nodes, outline, area))
+            side_m = piece_m if closed >= CLEARLY_CLOSED else _mesh_m(area, _length_m(own, gsd))
+            areas.append(CrackArea(own, side_m, closed, nodes, outline, area))
     return areas, [*outside, *(run for runs in inside.values() for run in runs)]
 
 
@@ -291,8 +292,8 @@ def _grown(area: CrackArea, more: list[Floats], frame_px: tuple[int, int, int, i
     patches, _ = label(region)
     largest = int(np.bincount(patches[patches > 0]).argmax())
     outline, area_m2 = _outline(patches == largest, np.array(frame_px[:2]), scale, gsd)
-    piece_m = _mesh_m(area_m2, _length_m(courses, gsd))
-    return replace(area, courses=courses, piece_m=piece_m, outline_px=outline, area_m2=area_m2)
+    side_m = area.piece_m if area.closed >= CLEARLY_CLOSED else _mesh_m(area_m2, _length_m(courses, gsd))
+    return replace(area, courses=courses, piece_m=side_m, outline_px=outline, area_m2=area_m2)
 
 
 def _length_m(courses: Sequence[Floats], gsd: float) -> float:

@@ -30,6 +30,7 @@ MIN_LENGTH_PX = 10.0
 WIDTH_WINDOW_PX = 9
 # Gaps up to this are bridged between ends in line with each other.
 BRIDGE_PX = 12.0
+PINHOLE_PX = 12
 
 
 @dataclass(frozen=True)
@@ -223,6 +224,7 @@ def _cracks(
 ) -> list[Crack]:
     """The cracks, longest first."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
+    mask = _without_pinholes(mask)
     distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     radius_px = distance.astype(np.float32, copy=False)
     branches, pieces = [], []
@@ -231,7 +233,7 @@ def _cracks(
         reach_px = radius_px[tuple(pixels.T)].astype(np.float64) + 0.5
         width_px = _widths_px(mask.view(np.uint8) if probability is None else probability, line, reach_px)
         branches.append(Branch(line[:, ::-1], width_px))
-        pieces.append(int(labels[tuple(pixels[0])]))
+        pieces.append(int(labels[tuple(pixels.T)].max()))
     joined, groups = _bridged(branches, pieces, bridge_px, min_length_px)
     grouped: dict[int, list[Branch]] = {}
     for branch, group in zip(joined, groups, strict=True):
@@ -246,6 +248,18 @@ def _cracks(
         if crack.length_px >= min_length_px:
             cracks.append(crack)
     return sorted(cracks, key=lambda crack: -crack.length_px)
+
+
+def _without_pinholes(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Holes of a few pixels filled: thinning would run round each of them. Their area is not counted."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((~mask).view(np.uint8), connectivity=4)
+    small = stats[:, 4] <= PINHOLE_PX
+    # What the picture's edge cuts is no hole.
+    bottom, right = mask.shape
+    small &= (stats[:, 0] > 0) & (stats[:, 1] > 0)
+    small &= (stats[:, 0] + stats[:, 2] < right) & (stats[:, 1] + stats[:, 3] < bottom)
+    small[0] = False
+    return mask | small[labels] if small.any() else mask
 
 
 def _bridged(

@@ -214,3 +214,75 @@ def test_any_mask_is_measured_and_adds_up(mask: npt.NDArray[np.bool_]) -> None:
         xy = np.concatenate(crack.polylines_px)
         assert (xy >= [left, top]).all()
         assert (xy <= [right - 1, bottom - 1]).all()
+
+
+def dashes(gap_px: float, aside_px: float = 0.0, turn: float = 0.0) -> npt.NDArray[np.bool_]:
+    """Two stretches of 80 px, the second after a gap, to the side, or turned (rise per run)."""
+    first = np.array([[20.0, 100.0], [100.0, 100.0]])
+    start = np.array([100 + gap_px + 4, 100 + aside_px])
+    second = np.stack([start, start + np.array([80, 80 * turn])])
+    parts = [rasterise_polyline(line, np.full(2, 4.0), 220, 240) >= 0.5 for line in (first, second)]
+    return parts[0] | parts[1]
+
+
+def test_a_gap_in_line_is_bridged_counted_and_marked() -> None:
+    mask = dashes(8)
+    (crack,) = measure_cracks(mask).cracks
+    assert crack.length_px == pytest.approx(172, rel=0.03)
+    assert crack.bridged_length_px == pytest.approx(12, abs=3)
+    assert [branch.bridged for branch in crack.branches] == [False, False, True]
+    assert crack.mean_width_px == pytest.approx(4.5, abs=0.6)
+    assert crack.area_px == np.count_nonzero(mask)
+    apart = measure_cracks(mask, bridge_px=0)
+    assert len(apart.cracks) == 2
+    assert apart.crack_length_px == pytest.approx(crack.length_px - crack.bridged_length_px)
+    assert apart.mean_width_px == pytest.approx(crack.mean_width_px)
+    assert apart.crack_pixels == crack.area_px
+
+
+@pytest.mark.parametrize(("gap_px", "aside_px", "turn"), [(25, 0, 0), (8, 14, 0), (8, 0, 1.0)])
+def test_gaps_too_long_aside_or_turned_stay_gaps(gap_px: float, aside_px: float, turn: float) -> None:
+    assert len(measure_cracks(dashes(gap_px, aside_px, turn)).cracks) == 2
+
+
+def test_a_speck_is_not_bridged_to_a_crack_farther_than_its_own_length() -> None:
+    mask = line_mask(0, 3.0)
+    alone = measure_cracks(mask).crack_length_px
+    mask[149:152, 270:275] = True
+    assert measure_cracks(mask).crack_length_px == alone
+
+
+def test_widths_along_a_crack_give_median_and_percentile() -> None:
+    points = np.linspace([20.0, 60.0], [280.0, 60.0], 80)
+    widths = np.where(np.arange(80) < 60, 3.0, 9.0)
+    coverage = rasterise_polyline(points, widths, 120, 300)
+    (crack,) = measure_cracks(coverage >= 0.5, coverage).cracks
+    assert crack.median_width_px == pytest.approx(3.0, abs=0.3)
+    assert crack.p95_width_px == pytest.approx(9.0, abs=0.5)
+    (branch,) = crack.branches
+    assert len(branch.line_px) == len(branch.widths_px)
+    assert branch.widths_px[40] == pytest.approx(3.0, abs=0.3)
+    assert branch.widths_px[-40] == pytest.approx(9.0, abs=0.5)
+    assert measure_cracks(coverage >= 0.5, coverage, min_width_px=5.0).cracks == ()
+
+
+def test_nodes_and_tortuosity() -> None:
+    (cross,) = measure_cracks(line_mask(0, 3.0) | line_mask(90, 3.0)).cracks
+    (broad,) = measure_cracks(line_mask(0, 9.0) | line_mask(60, 9.0)).cracks
+    assert cross.nodes == broad.nodes == 1
+    (straight,) = measure_cracks(line_mask(20, 3.0)).cracks
+    assert straight.nodes == 0
+    assert straight.tortuosity == pytest.approx(1, abs=0.02)
+    x = np.linspace(20, 280, 200)
+    waves = np.column_stack([x, 60 + 20 * np.sin(x / 15)])
+    (winding,) = measure_cracks(rasterise_polyline(waves, np.full(200, 3.0), 120, 300) >= 0.5).cracks
+    assert winding.tortuosity == pytest.approx(np.hypot(*np.diff(waves, axis=0).T).sum() / 260, rel=0.05)
+
+
+def test_pinholes_do_not_lengthen_a_crack() -> None:
+    mask = line_mask(30, 9.0)
+    pierced = mask.copy()
+    pierced[150, 150] = pierced[125:127, 193] = False
+    whole, holed = measure_cracks(mask), measure_cracks(pierced)
+    assert holed.crack_length_px == pytest.approx(whole.crack_length_px)
+    assert holed.crack_pixels == np.count_nonzero(pierced) == whole.crack_pixels - 3
