@@ -11,9 +11,9 @@ HTML = """
 <div class="slider">
   <div class="stage">
     <div class="sheet"><img data-part="photo" alt="Survey photo" draggable="false"></div>
-    <div class="half" data-part="left"><div class="sheet">
+    <div class="half cracks" data-part="left"><div class="sheet">
       <img data-part="first" alt="Cracks of the first checkpoint" draggable="false"></div></div>
-    <div class="half" data-part="right"><div class="sheet">
+    <div class="half cracks" data-part="right"><div class="sheet">
       <img data-part="second" alt="Cracks of the second checkpoint" draggable="false"></div></div>
     <span class="tag left" data-part="first-name"></span>
     <span class="tag right" data-part="second-name"></span>

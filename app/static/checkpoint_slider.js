@@ -1,4 +1,5 @@
-/* Two checkpoints on one photo: left of the divider the first one's cracks, right of it the second one's. */
+/* Two halves with a divider between them: two checkpoints' cracks on one photo, or one place before and after.
+   Each img is named like its address in the data; what has the class "cracks" can be hidden. */
 export default function ({ data, parentElement }) {
   const root = parentElement.querySelector(".slider");
   const stage = root.querySelector(".stage");
@@ -10,9 +11,9 @@ export default function ({ data, parentElement }) {
   if (kept.photo !== data.photo) Object.assign(kept, { photo: data.photo, scale: 1, x: 0, y: 0 });
 
   stage.style.aspectRatio = `${data.width} / ${data.height}`;
-  for (const name of ["photo", "first", "second"]) {
-    const image = find(name);
-    if (image.dataset.address !== data[name]) image.src = image.dataset.address = data[name];
+  for (const image of root.querySelectorAll("img")) {
+    const address = data[image.dataset.part];
+    if (image.dataset.address !== address) image.src = image.dataset.address = address;
   }
   for (const side of ["first", "second"]) {
     find(`${side}-name`).textContent = find(`${side}-name`).title = data[`${side}_name`];
@@ -24,7 +25,7 @@ export default function ({ data, parentElement }) {
     find("divider").style.left = `${kept.split}%`;
     split.value = kept.split;
     cracks.checked = kept.cracks;
-    for (const side of ["left", "right"]) find(side).style.display = kept.cracks ? "" : "none";
+    root.querySelectorAll(".cracks").forEach((part) => { part.style.display = kept.cracks ? "" : "none"; });
     root.querySelectorAll(".sheet").forEach((sheet) => {
       sheet.style.transform = `translate(${kept.x}px, ${kept.y}px) scale(${kept.scale})`;
       sheet.classList.toggle("near", kept.scale * stage.clientWidth > data.width * 2);
