@@ -145,7 +145,9 @@ def trend(survey_id: int, section_id: int) -> pd.DataFrame:
     numbers = [*MEASURES, "condition_index", "condition_index_low", "condition_index_high"]
     numbers += ["hpms_cracking_percent", "unified_crack_index", "surveyed_share"]
     table["surveyed_on"] = pd.to_datetime(table["surveyed_on"])
-    return table.astype(dict.fromkeys(numbers, "float64")).sort_values(["surveyed_on", "survey_id"])
+    return table.astype(dict.fromkeys(numbers, "float64")).sort_values(
+        ["surveyed_on", "survey_id"], ignore_index=True
+    )
 
 
 def _with_ends(row: Any) -> dict[str, Any]:

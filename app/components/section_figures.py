@@ -1,4 +1,4 @@
-"""A section in numbers: condition, cracking, and how much of it was looked at."""
+"""A section's name and numbers: condition, cracking, and how much of it was looked at."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app import section_data
 from app.components.figures import measure_figure
 from app.components.measures import (
     HPMS,
@@ -18,7 +19,7 @@ from app.components.measures import (
     Measure,
 )
 from app.components.messages import plain
-from app.components.text import MISSING, interval, number
+from app.components.text import MISSING, chainage, interval, number
 from db.rollup import SPREAD_FLAG
 from engine.condition import FORMULAS
 
@@ -63,12 +64,7 @@ def section_figures(
         if known
         else "Which share of the section the photos show is not known without a camera profile.",
     )
-    cells[2].metric(
-        "Length and photos",
-        f"{number(section['length_m'], 0, 'm')} · {photos:,}",
-        border=True,
-        height="stretch",
-    )
+    _metric(cells[2], "Length", number(section["length_m"], 0, "m"), f"{photos:,} photos", "Drawn length.")
     ranked = INDEX if rolled["condition"] else measure
     rank = table[ranked.column].rank(ascending=ranked.large_is_good, method="min")[section["id"]]
     place = MISSING if pd.isna(rank) else f"{int(rank)} of {int(table[ranked.column].notna().sum())}"
@@ -112,3 +108,23 @@ def section_words(section: Row) -> str:
         None if pd.isna(section["aadt"]) else f"{section['aadt']:,.0f} vehicles per day",
     ]
     return " · ".join(plain(str(part)) for part in parts if not pd.isna(part))
+
+
+def section_head(survey: Mapping[str, Any], section: Row, table: pd.DataFrame) -> None:
+    """Name, place, and the ways to the other sections."""
+    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
+    place = f"{chainage(section['from_m'])} to {chainage(section['to_m'])}"
+    parts = [plain(survey["name"]), place, section_words(section)]
+    st.caption(" · ".join(part for part in parts if part))
+    before, after = section_data.section_neighbours(table, section["id"])
+    where = {"survey": str(survey["id"])}
+    with st.container(horizontal=True):
+        st.page_link("views/sections.py", label="Sections", icon=":material/table_rows:", query_params=where)
+        st.page_link("views/network_map.py", label="Network map", icon=":material/map:", query_params=where)
+        for label, icon, other in (
+            ("Previous on this road", ":material/arrow_back:", before),
+            ("Next on this road", ":material/arrow_forward:", after),
+        ):
+            if other is not None:
+                there = {**where, "section": str(other)}
+                st.page_link("views/section.py", label=label, icon=icon, query_params=there)

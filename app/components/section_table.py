@@ -34,10 +34,11 @@ def add_grades(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
 def section_filters(table: pd.DataFrame, survey_id: int, version: str, measure: Measure) -> pd.DataFrame:
     """Draw the filters and return the lines that pass all of them; an empty filter lets everything pass."""
     cells = st.columns(6)
+    all_sections = table
     for cell, (column, label) in zip(
         cells, (("road", "Road"), ("functional_class", "Road class"), ("surface", "Surface")), strict=False
     ):
-        known = table[column].fillna(NOT_GIVEN)
+        known = all_sections[column].fillna(NOT_GIVEN)
         chosen = cell.multiselect(
             label, sorted(known.unique(), key=str), key=f"filter-{column}-{survey_id}", placeholder="All"
         )
@@ -104,7 +105,10 @@ def _columns(measure: Measure, largest: float) -> dict[str, Any]:
             "Interval",
             help=INDEX_INTERVAL if measure == INDEX else INTERVAL,
         ),
-        "graded": st.column_config.TextColumn("Class", help=f"{by.caption}: {by.standard}"),
+        "graded": st.column_config.TextColumn(
+            "Class" if by == measure else f"Class by {by.caption.lower()}",
+            help=f"{by.caption}: {by.standard}",
+        ),
         **{other.column: _number(other) for other in MEASURES if other != measure},
         "share": st.column_config.NumberColumn(
             "Surveyed (%)", format="%.0f", help="Length of the section that photos show, of its whole length."

@@ -22,6 +22,9 @@ REAL = (
 
 def trend_chart(trend: pd.DataFrame, measure: Measure, key: str) -> None:
     """The measure by survey: filled marks and a line where they compare, else hollow marks."""
+    if len(trend) < 2:
+        st.write("Only this survey has results here: a trend needs a second one over the same network.")
+        return
     known = trend.dropna(subset=[measure.column])
     dated = bool(known["surveyed_on"].notna().all())
     figure = go.Figure()
@@ -108,8 +111,8 @@ def trend_table(trend: pd.DataFrame, measures: list[Measure], survey_id: int) ->
                 for row in rows
             ],
             "Checkpoint": trend["checkpoint"],
-            f"Change to {here['survey']}": [change for change, _ in changes],
-            "Real?": [real for _, real in changes],
+            f"Change to {here['survey']}": [change for change, _, _ in changes],
+            "Real?": [real for _, real, _ in changes],
         }
     )
     st.dataframe(
@@ -118,22 +121,23 @@ def trend_table(trend: pd.DataFrame, measures: list[Measure], survey_id: int) ->
         height=38 + 35 * len(shown),
         column_config={"Real?": st.column_config.TextColumn("Real?", help=REAL)},
     )
+    for row, (_, _, reason) in zip(rows, changes, strict=True):
+        if reason:
+            st.caption(f"{plain(row['survey'])}: {plain(reason)}")
 
 
-def change_words(row: Mapping[Any, Any], here: Mapping[Any, Any], measure: Measure) -> tuple[str, str]:
-    """The change from a survey to this one with its interval, and whether it is real; why not, where that
-    cannot be said."""
+def change_words(row: Mapping[Any, Any], here: Mapping[Any, Any], measure: Measure) -> tuple[str, str, str]:
+    """The change from a survey to this one with its interval, whether it is real, and the reason."""
     if row["survey_id"] == here["survey_id"]:
-        return "", ""
+        return "", "", ""
     if row["not_comparable"] is not None:
-        return MISSING, str(row["not_comparable"])
+        return MISSING, "not comparable", str(row["not_comparable"])
     values = [_measured(each, measure) for each in (row, here)]
     if math.isnan(values[0].value) or math.isnan(values[1].value):
-        return MISSING, "One of them has no value."
+        return MISSING, MISSING, "One of them has no value."
     change = section_change(*values)
     shown = with_interval(change.difference, change.low, change.high, measure.digits, measure.unit)
-    real = "cannot be said" if change.real is None else "yes" if change.real else "no"
-    return shown, f"{real}: {change.reason}"
+    return shown, {True: "yes", False: "no", None: "cannot be said"}[change.real], change.reason
 
 
 def _measured(row: Mapping[Any, Any], measure: Measure) -> Measured:
@@ -144,6 +148,8 @@ def _measured(row: Mapping[Any, Any], measure: Measure) -> Measured:
 
 def draw_trend(trend: pd.DataFrame, measure: Measure, survey_id: int, checkpoint: str | None) -> None:
     """The numbers, and the way to make comparable what is not."""
+    if len(trend) < 2:
+        return
     trend_table(trend, [INDEX, HPMS] if measure == INDEX else [measure], survey_id)
     others = trend[trend["not_comparable"].notna()]
     if others.empty:

@@ -12,38 +12,17 @@ from app.components.distress_table import draw_distress_table
 from app.components.gallery import photo_strip
 from app.components.index_steps import draw_index_steps
 from app.components.measures import AREA_SHARE, DENSITY, INDEX, WHOLE_PICTURE, Measure
-from app.components.messages import empty_state, plain
+from app.components.messages import empty_state
 from app.components.network_map import draw_map
-from app.components.section_figures import section_figures, section_words, unevenness
+from app.components.section_figures import section_figures, section_head, unevenness
 from app.components.section_trend import draw_trend, trend_chart
 from app.components.strip_map import strip_legend, strip_map
-from app.components.text import chainage
 
 
 def missing() -> None:
     st.title("Section")
     empty_state("There is no such section", "Choose one in the list of sections.")
     st.page_link("views/sections.py", label="Sections", icon=":material/table_rows:")
-
-
-def head(survey: Mapping[str, Any], section: dict[Any, Any], table: pd.DataFrame) -> None:
-    """Name, place, and the ways to the other sections."""
-    st.title(f"{plain(section['road'])} · {plain(section['section_key'])}")
-    place = f"{chainage(section['from_m'])} to {chainage(section['to_m'])}"
-    parts = [plain(survey["name"]), place, section_words(section)]
-    st.caption(" · ".join(part for part in parts if part))
-    before, after = section_data.section_neighbours(table, section["id"])
-    where = {"survey": str(survey["id"])}
-    with st.container(horizontal=True):
-        st.page_link("views/sections.py", label="Sections", icon=":material/table_rows:", query_params=where)
-        st.page_link("views/network_map.py", label="Network map", icon=":material/map:", query_params=where)
-        for label, icon, other in (
-            ("Previous on this road", ":material/arrow_back:", before),
-            ("Next on this road", ":material/arrow_forward:", after),
-        ):
-            if other is not None:
-                there = {**where, "section": str(other)}
-                st.page_link("views/section.py", label=label, icon=icon, query_params=there)
 
 
 def place_map(
@@ -70,6 +49,15 @@ def place_map(
     )
 
 
+def follow(picked: tuple[str, int] | None, section_id: int) -> None:
+    """Go where a click leads: to another section, or to a photo."""
+    if picked and picked[0] == "photo":
+        st.switch_page("views/photo.py", query_params={"photo": str(picked[1])})
+    if picked and picked[1] != section_id:
+        st.query_params["section"] = str(picked[1])
+        st.rerun()
+
+
 def found(section: dict[Any, Any], rolled: Mapping[str, Any]) -> None:
     """The distresses, and how the index was made of them."""
     st.subheader("Distresses found")
@@ -82,6 +70,43 @@ def found(section: dict[Any, Any], rolled: Mapping[str, Any]) -> None:
     draw_distress_table(rolled["quantities"], float(section["surveyed_area_m2"]))
     with st.expander("How the condition index came about, step by step", icon=":material/calculate:"):
         draw_index_steps(rolled["condition"])
+
+
+def condition_of(
+    survey: Mapping[str, Any],
+    section: dict[Any, Any],
+    table: pd.DataFrame,
+    photos: pd.DataFrame,
+    version: str,
+) -> None:
+    """All that was measured on the section."""
+    survey_id, section_id = int(survey["id"]), int(section["id"])
+    measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
+    rolled = section_data.rolled_up(survey_id, section_id, version)
+    distresses = section_data.photo_distresses(survey_id, section_id, version)
+    ends_m = (float(section["from_m"]), float(section["to_m"]))
+    units = section_data.unit_count(int(survey["network_id"]), ends_m)
+    section_figures(section, table, len(photos), measure, rolled, units)
+    unevenness(section)
+    if measure == AREA_SHARE:
+        st.info(f"In pixels: no GSD, so nothing is given in metres. {WHOLE_PICTURE}")
+    largest = float(table[measure.column].max())
+    st.subheader(f"{measure.caption} along the road")
+    key = f"{survey_id}-{section_id}"
+    clicked = strip_map(photos, distresses, rolled["units"], measure, largest, ends_m, key=f"strip-map-{key}")
+    st.caption(strip_legend(measure, bool(rolled["units"]), not distresses.empty))
+    found(section, rolled)
+    left, right = st.columns([3, 2])
+    ranked = INDEX if rolled["condition"] else measure
+    trend = section_data.trend(survey_id, section_id)
+    with left:
+        st.subheader("Trend over the surveys")
+        trend_chart(trend, ranked, key=f"trend-{key}")
+    with right:
+        st.subheader("Place")
+        picked = place_map(section, survey, version, measure, largest)
+    draw_trend(trend, ranked, survey_id, survey["checkpoint"])
+    follow(("photo", clicked) if clicked else picked, section_id)
 
 
 def draw() -> None:
@@ -97,50 +122,19 @@ def draw() -> None:
         return
     ends = section_data.index_intervals(survey_id, version, (section_id,))
     section: dict[Any, Any] = table.loc[[section_id]].join(ends).iloc[0].to_dict()
-    measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
     photos = data.section_photos(survey_id, section_id, version)
-    rolled = section_data.rolled_up(survey_id, section_id, version)
-    distresses = section_data.photo_distresses(survey_id, section_id, version)
-    ends_m = (float(section["from_m"]), float(section["to_m"]))
-
-    head(survey, section, table)
-    units = section_data.unit_count(int(survey["network_id"]), ends_m)
-    section_figures(section, table, len(photos), measure, rolled, units)
-    unevenness(section)
-    if measure == AREA_SHARE:
-        st.info(f"In pixels: no GSD, so nothing is given in metres. {WHOLE_PICTURE}")
-    worst = table[measure.column].max()
-    largest = 0.0 if pd.isna(worst) else float(worst)
-    st.subheader(f"{measure.caption} along the road")
-    key = f"{survey_id}-{section_id}"
-    clicked = strip_map(photos, distresses, rolled["units"], measure, largest, ends_m, key=f"strip-map-{key}")
-    st.caption(strip_legend(measure, bool(rolled["units"]), not distresses.empty))
-    found(section, rolled)
-    left, right = st.columns([3, 2])
-    ranked = INDEX if rolled["condition"] else measure
-    trend = section_data.trend(survey_id, section_id)
-    with left:
-        st.subheader("Trend over the surveys")
-        if len(trend) < 2:
-            st.write("Only this survey has results here: a trend needs a second one over the same network.")
-        else:
-            trend_chart(trend, ranked, key=f"trend-{key}")
-    with right:
-        st.subheader("Place")
-        picked = place_map(section, survey, version, measure, largest)
-    if len(trend) > 1:
-        draw_trend(trend, ranked, survey_id, survey["checkpoint"])
-    if picked and picked[0] == "section" and picked[1] != section_id:
-        st.query_params["section"] = str(picked[1])
-        st.rerun()
-    photo_id = clicked or (picked[1] if picked and picked[0] == "photo" else None)
-    if photo_id is not None:
-        st.switch_page("views/photo.py", query_params={"photo": str(photo_id)})
+    section_head(survey, section, table)
+    if section["images"] > 0:
+        condition_of(survey, section, table, photos, version)
+    else:
+        st.info("No photo of this section has been analysed in this survey.")
+        follow(place_map(section, survey, version, DENSITY, 0.0), section_id)
     st.subheader("Photos along the road")
     if photos.empty:
         st.write("No photo of this survey lies on this section.")
         return
-    opened = photo_strip(photos, measure, key=f"strip-{key}")
+    measure = DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE
+    opened = photo_strip(photos, measure, key=f"strip-{survey_id}-{section_id}")
     if opened is not None:
         st.switch_page("views/photo.py", query_params={"photo": str(opened)})
 

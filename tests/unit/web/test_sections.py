@@ -1,0 +1,260 @@
+"""Sections by condition: classes, filters, CSV, strip map, steps, trend; with metres and without."""
+
+import csv
+import io
+import math
+from typing import Any
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select, update
+from starlette.testclient import TestClient
+
+from app import data, section_data
+from app.components.distress_table import distress_frame
+from app.components.index_steps import correction_table, deduct_table
+from app.components.measures import (
+    AREA_SHARE,
+    DENSITY,
+    GRADE_COLOURS,
+    HPMS,
+    INDEX,
+    MEASURES,
+    NO_DATA,
+    colour_of,
+    measure_classes,
+)
+from app.components.section_table import add_grades, section_csv, worst_first
+from app.components.section_trend import change_words
+from app.components.strip_map import mark_places, unit_steps
+from db.models import AnalysisResult, SectionResult, Survey, SurveyImage
+from db.session import transaction
+from engine.condition import hpms_class
+from engine.vocabulary import DistressType
+from tests.unit.web.measured import Measured, fill_measured
+from tests.unit.web.rows import Filled
+from tests.unit.web.test_pages import open_page, said
+
+
+@pytest.fixture
+def measured(empty_app: None) -> Measured:
+    return fill_measured()
+
+
+def table_of(measured: Measured) -> pd.DataFrame:
+    return data.section_table(measured.survey, data.version_of(measured.survey))
+
+
+@given(st.integers(0, 100))
+def test_a_percent_has_the_class_of_the_standard_in_words_and_colour(percent: int) -> None:
+    grade = HPMS.grade(percent)
+    assert grade == hpms_class(percent)
+    assert colour_of(percent, measure_classes(HPMS, 100)) == GRADE_COLOURS[grade or ""]
+
+
+@given(st.floats(0, 100))
+def test_an_index_has_one_class_in_words_and_colour(value: float) -> None:
+    grade = INDEX.grade(value)
+    assert grade == ("good" if value >= 70 else "fair" if value >= 55 else "poor")
+    assert colour_of(value, measure_classes(INDEX, 100)) == GRADE_COLOURS[grade]
+
+
+def test_without_a_value_or_a_standard_there_is_no_class() -> None:
+    assert INDEX.grade(math.nan) is None and DENSITY.grade(3.0) is None
+    assert colour_of(math.nan, measure_classes(INDEX, 100)) == NO_DATA
+
+
+@pytest.mark.parametrize("measure", MEASURES)
+def test_every_measure_names_its_formula_and_standard(measure: object) -> None:
+    assert measure.formula and measure.standard  # type: ignore[attr-defined]
+
+
+def test_the_worst_comes_first_whichever_way_a_measure_runs(measured: Measured) -> None:
+    table = table_of(measured)
+    for measure in (INDEX, DENSITY, HPMS):
+        keys = list(worst_first(table, measure)["section_key"])
+        assert keys[0] == "R2-2" and keys[-2:] == ["R1-1", "R2-3"], measure
+
+
+def test_the_csv_names_formulas_and_defuses_formulas(measured: Measured) -> None:
+    table = add_grades(table_of(measured), INDEX)
+    version = data.version_of(measured.survey)
+    text = section_csv(table, INDEX, measured.survey, version).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert len(rows) == 6 and rows[0]["section_key"] == "R2-2"
+    assert {row["section_key"] for row in rows} >= {"'=R1-3"} and "\n=" not in text
+    index = next(head for head in rows[0] if head.startswith("condition_index ["))
+    assert "D6433" in index and "deduct" in index
+    assert float(rows[0]["condition_index_low"]) <= float(rows[0][index])
+    assert float(rows[0][index]) <= float(rows[0]["condition_index_high"])
+    assert rows[-1][index] == ""
+    hpms = next(head for head in rows[0] if head.startswith("hpms_cracking_percent ["))
+    assert "490.311" in hpms
+
+
+def test_the_table_page_filters_by_road_class_type_and_severity(measured: Measured) -> None:
+    page = open_page("sections", survey=measured.survey)
+    assert not page.error
+    assert page.selectbox[1].label == "Measure" and page.selectbox[1].value == INDEX
+    shown = {metric.label: metric.value for metric in page.metric}
+    assert shown["Sections surveyed"] == "5 of 6" and shown["Uneven sections"] == "1"
+
+    def keys() -> set[str]:
+        return set(page.dataframe[0].value["section_key"])
+
+    def choose(label: str, *words: str) -> None:
+        box = next(box for box in page.multiselect if box.label == label)
+        box.set_value(list(words)).run()
+        assert not page.exception
+
+    assert len(keys()) == 6
+    choose("Road", "B 10")
+    assert keys() == {"R1-1", "R1-2", "=R1-3"}
+    choose("Condition", "good", "fair")
+    assert keys() == {"R1-1", "R1-2"}
+    choose("Distress", "alligator")
+    assert keys() == {"R1-2"}
+    choose("Severity", "low")
+    assert "No section passes the filters" in said(page)  # alligator cracking here is high
+    choose("Distress")
+    assert keys() == {"R1-2"}
+    choose("Surface", "not given")
+    assert "No section passes the filters" in said(page)
+
+
+def test_the_road_table_has_the_means_of_its_sections(measured: Measured) -> None:
+    version = data.version_of(measured.survey)
+    roads = section_data.road_totals(measured.survey, version).set_index("road")
+    table = table_of(measured)
+    here = table[(table["road"] == "B 10") & (table["images"] > 0)]
+    wanted = (here["condition_index"] * here["surveyed_area_m2"]).sum() / here["surveyed_area_m2"].sum()
+    assert roads.loc["B 10", "condition_index"] == pytest.approx(wanted)
+    network = section_data.network_totals(measured.survey, version)
+    assert network["sections"] == 6 and network["surveyed_sections"] == 5
+    assert network["crack_density_m_per_m2_low"] < network["crack_density_m_per_m2"]
+
+
+def test_a_section_page_shows_condition_distresses_steps_and_trend(measured: Measured) -> None:
+    page = open_page("section", survey=measured.survey, section=measured.sections["R2-1"])
+    assert not page.error
+    shown = {metric.label: (metric.value, metric.delta) for metric in page.metric}
+    row = table_of(measured).set_index("section_key").loc["R2-1"]
+    assert (
+        shown["Condition index"][0] == f"{row['condition_index']:.0f}"
+        and " to " in shown["Condition index"][1]
+    )
+    assert "PASER" in shown["Rating"][1]
+    assert shown["Surveyed length"] == ("24 %", "332.5 m² on 4 of 4 sample units")
+    assert "Uneven section" in said(page)
+    found = page.dataframe[0].value
+    assert set(found["kind"]) == {"Longitudinal", "Transverse", "Alligator", "Block"}
+    assert found["length_m"].sum() / 332.5 == pytest.approx(row["crack_density_m_per_m2"], rel=1e-3)
+    assert "greatest corrected deduct" in said(page)
+    assert "Severity not measurable" in said(page).replace("\\", "")
+    trend = page.dataframe[1].value
+    assert list(trend["Survey"]) == ["County 2024", "County 2025"]
+    assert trend["Change to County 2025"][0].startswith("-") and trend["Real?"][0] in ("yes", "no")
+
+
+def test_the_steps_are_those_of_the_index(measured: Measured) -> None:
+    version = data.version_of(measured.survey)
+    condition = section_data.rolled_up(measured.survey, measured.sections["R2-2"], version)["condition"]
+    deducts, steps = deduct_table(condition), correction_table(condition)
+    assert len(deducts) == len(condition["deducts"]) and "m²" in set(deducts["Quantity"].str.split().str[-1])
+    greatest = max(float(value) for value in steps["Corrected deduct"])
+    assert condition["value"] == pytest.approx(100 - greatest, abs=0.05)
+    assert [int(q) for q in steps["q (deducts over 2)"]][-1] <= 1
+
+
+def test_another_checkpoint_is_marked_and_not_compared(measured: Measured) -> None:
+    with transaction() as session:
+        photos = select(SurveyImage.id).where(SurveyImage.survey_id == measured.earlier)
+        for table, which in (
+            (SectionResult, SectionResult.survey_id == measured.earlier),
+            (AnalysisResult, AnalysisResult.image_id.in_(photos)),
+        ):
+            session.execute(update(table).where(which).values(checkpoint_id=measured.other_checkpoint))
+        session.get_one(Survey, measured.earlier).shown_checkpoint_id = measured.other_checkpoint
+    trend = section_data.trend(measured.survey, measured.sections["R2-1"])
+    assert list(trend["not_comparable"].notna()) == [True, False]
+    rows = trend.to_dict("records")
+    assert change_words(rows[0], rows[1], INDEX)[:2] == ("–", "not comparable")
+    page = open_page("section", survey=measured.survey, section=measured.sections["R2-1"])
+    assert "different checkpoints" in said(page).replace("\\", "")
+    links = [getattr(link, "label", "") for link in page.get("page_link")]
+    assert "Analyse County 2024 again" in links
+
+
+def test_an_analysis_of_the_same_checkpoint_is_preferred_to_the_shown_one(measured: Measured) -> None:
+    with transaction() as session:
+        session.get_one(Survey, measured.earlier).shown_checkpoint_id = measured.other_checkpoint
+    trend = section_data.trend(measured.survey, measured.sections["R2-1"])
+    assert list(trend["checkpoint"]) == ["county", "county"] and trend["not_comparable"].isna().all()
+
+
+def test_a_section_that_nobody_surveyed_says_so(measured: Measured) -> None:
+    page = open_page("section", survey=measured.survey, section=measured.sections["R2-3"])
+    assert not page.error and not page.metric
+    assert "No photo of this section has been analysed" in said(page)
+
+
+def test_without_metres_sections_are_listed_by_cracked_area(filled: Filled) -> None:
+    with transaction() as session:
+        session.execute(update(SectionResult).values(crack_density_m_per_m2=None, surveyed_area_m2=None))
+    page = open_page("sections", survey=filled.survey)
+    assert not page.error
+    assert page.selectbox[1].value == AREA_SHARE
+    assert "Share of the whole picture" in said(page)
+    assert page.dataframe[0].value["crack_area_pct"][0] == pytest.approx(100 * 110 / 3072)
+    section = open_page("section", survey=filled.survey, section=1)
+    assert not section.error and "need the ground plane" in said(section)
+
+
+def test_the_layer_holds_the_asked_measure_with_its_interval(measured: Measured, client: TestClient) -> None:
+    address = f"/api/networks/{measured.network}/sections.geojson?survey={measured.survey}"
+    table = table_of(measured).set_index("section_key")
+    for name in ("condition_index", "hpms_cracking_percent", "crack_density_m_per_m2"):
+        features = client.get(f"{address}&measure={name}").json()["features"]
+        found = {feature["properties"]["key"]: feature["properties"] for feature in features}
+        assert found["R2-1"]["value"] == pytest.approx(table.loc["R2-1", name], abs=1e-3)
+        assert found["R2-3"]["value"] is None
+        assert (found["R2-1"]["low"] is None) == (name == "hpms_cracking_percent")
+    assert client.get(f"{address}&measure=password_hash").status_code == 404
+
+
+def test_distresses_are_in_the_order_of_the_vocabulary_with_densities() -> None:
+    line = {"zone": None, "count": 1, "length_m": 6.0, "area_m2": 2.0, "mean_width_mm": 4.0}
+    table = distress_frame(
+        [
+            {"kind": "alligator", "severity": "low", **line},
+            {"kind": "transverse", "severity": "high", **line},
+        ],
+        40.0,
+    )
+    assert list(table["kind"]) == ["transverse", "alligator"]
+    assert list(table["density_m_per_m2"]) == [0.15, 0.15]
+    assert math.isnan(table["density_percent"][0]) and table["density_percent"][1] == 5.0
+
+
+def test_the_line_of_the_sample_units_is_broken_where_nothing_is_known() -> None:
+    units: list[dict[str, Any]] = [
+        {"from_m": 0.0, "to_m": 100.0, "value": 0.5},
+        {"from_m": 100.0, "to_m": 200.0, "value": None},
+        {"from_m": 200.0, "to_m": 300.0, "value": 0.7},
+    ]
+    assert unit_steps(units, "value") == (
+        [0.0, 100.0, None, 200.0, 300.0, None],
+        [0.5, 0.5, None, 0.7, 0.7, None],
+    )
+
+
+def test_severities_of_a_type_lie_beside_one_another_inside_their_row() -> None:
+    kinds = [DistressType.LONGITUDINAL, DistressType.BLOCK]
+    table = pd.DataFrame(
+        [("longitudinal", "low"), ("longitudinal", "high"), ("block", "low")], columns=["kind", "severity"]
+    )
+    places = mark_places(table, kinds)
+    assert places["block", "low"] == 0
+    assert 1.5 > places["longitudinal", "low"] > 1 > places["longitudinal", "high"] > 0.5
