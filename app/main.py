@@ -48,7 +48,8 @@ st.html(
     "h3{font-size:1.15rem!important;padding:.6rem 0 .2rem!important}</style>"
 )
 st.logo(STATIC / "logo.svg", size="large")
-page = st.navigation(PAGES)
+# All of them: a page behind "View more" is a page that nobody finds.
+page = st.navigation(PAGES, expanded=True)
 with st.sidebar:
     st.caption("One local engineer: nobody signs in.")
 try:

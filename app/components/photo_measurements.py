@@ -103,8 +103,11 @@ def draw_quantities(photo: Mapping[str, Any], quantities: Sequence[Mapping[str, 
             icon=":material/straighten:",
         )
     elif blind:
-        st.caption("Not measurable: no single photo shows the depth of a pothole, nor the width of a crack "
-                   "that is too faint.")  # fmt: skip
+        st.caption(
+            "Not measurable: where the photo itself shows the road coarser than "
+            f"{standard.largest_gsd_mm_per_px:g} mm per pixel, where a crack has no clear width, and of "
+            "potholes, whose depth no photo shows."
+        )
     st.dataframe(quantity_table(quantities), hide_index=True)
     st.caption(
         f"Severity by {plain(standard.name)}: mean width under {standard.low_below_mm:g} mm low, over "

@@ -15,6 +15,7 @@ from app.rectified_pictures import PREVIEW_PX, at_most, preview_frame
 from engine.geometry import (
     CameraProfile,
     DownwardProfile,
+    ForwardProfile,
     GroundFrame,
     gsd_along,
     lane_area_m2,
@@ -24,6 +25,7 @@ from engine.geometry import (
     to_image,
     visible_range_m,
 )
+from engine.lane_view import GSD_SPREAD, finest_gsd
 
 LANE = "#e69f00"
 ASKED = "#d55e00"
@@ -142,11 +144,13 @@ def draw_gsd_chart(profile: CameraProfile) -> None:
             )
         )  # fmt: skip
     figure.add_vrect(x0=near, x1=far, fillcolor=LANE, opacity=0.13, line_width=0)
-    asked = getattr(profile, "largest_gsd_mm_per_px", None)
-    if asked is not None:
+    if isinstance(profile, ForwardProfile):
+        asked = profile.largest_gsd_mm_per_px
+        limit = GSD_SPREAD * finest_gsd(profile) if asked is None else asked
+        text = f"asked: {limit:g} mm" if asked else f"limit: {limit:.1f} mm, {GSD_SPREAD:g} × the finest"
         figure.add_hline(
-            y=asked, line={"color": ASKED, "dash": "dash", "width": 2},
-            annotation={"text": f"asked: {asked:g} mm", "font": {"color": ASKED}},
+            y=limit, line={"color": ASKED, "dash": "dash", "width": 2},
+            annotation={"text": text, "font": {"color": ASKED}},
         )  # fmt: skip
     figure.update_layout(
         height=340,

@@ -245,6 +245,11 @@ export default function ({ data, parentElement }) {
     tip.style.top = `${Math.min(py + 12, stage.clientHeight - tip.offsetHeight - 4)}px`;
   };
 
+  // The page's own keys (left, right) must work after a click: a radio or slider that is held takes them.
+  root.onpointerup = () => setTimeout(() => {
+    const held = root.getRootNode().activeElement;
+    if (held && root.contains(held)) held.blur();
+  }, 60);
   slider.oninput = () => { kept.opacity = Number(slider.value); draw(); };
   root.querySelectorAll('input[name="layer"]').forEach((radio) => {
     radio.onchange = () => { kept.layer = radio.value; draw(); };

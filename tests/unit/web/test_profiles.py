@@ -1,5 +1,7 @@
 """The page Cameras: profiles are tried, saved as versions, used and calibrated."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
@@ -22,11 +24,11 @@ def measured(filled: Filled) -> Measured:
     return measure_ahead(filled)
 
 
-def number(page: AppTest, label: str) -> object:
+def number(page: AppTest, label: str) -> Any:
     return next(box for box in page.number_input if box.label.startswith(label))
 
 
-def button(page: AppTest, label: str) -> object:
+def button(page: AppTest, label: str) -> Any:
     return next(box for box in page.button if box.label.startswith(label))
 
 
