@@ -24,10 +24,16 @@ from engine.linear_reference import sample_units
 from engine.sampling_error import PhotoSums, section_interval
 from engine.vocabulary import DistressType, Severity
 
-SECTIONS_AT_ONCE = 5000
+SECTIONS_AT_ONCE = 2000
 """Few enough for their lines to fit in memory and their numbers into one statement."""
 SPREAD_FLAG = 25.0
 """Sample units whose indices differ by more than this do not make one section (StreetSaver's check)."""
+
+
+KINDS = {kind.value: kind for kind in DistressType}
+SEVERITIES = {severity.value: severity for severity in Severity}
+Tally = dict[tuple[str, str, str | None], list[Any]]
+"""(kind, severity, zone) -> count, length in m, area in m2, length of known width, that times the width."""
 
 
 class Place(NamedTuple):
@@ -128,8 +134,9 @@ def _section_values(place: Place, lines: list[Row[Any]], quantities: list[Row[An
     if not sums["surveyed_px"]:
         return None
     typed = bool(sums["typed_m2"])
-    index = _index(quantities, sums["typed_m2"]) if typed else None
-    units = _units(place, lines, quantities) if typed else None
+    found, of_unit = _tallied(place, quantities)
+    index = _index(found, sums["typed_m2"]) if typed else None
+    units = _units(place, lines, of_unit) if typed else None
     indices = [unit["condition_index"] for unit in units or () if unit["condition_index"] is not None]
     return {
         "images": sums["images"],
@@ -141,23 +148,39 @@ def _section_values(place: Place, lines: list[Row[Any]], quantities: list[Row[An
         "surveyed_share": _share(sums["along_m"], place.length_m),
         "condition_index": index.value if index else None,
         "condition": index.as_dict() if index else None,
-        "quantities": _quantity_values(quantities) if typed else None,
+        "quantities": _quantity_values(found) if typed else None,
         "units": units,
         "unit_spread": max(indices) - min(indices) if len(indices) > 1 else None,
     }
 
 
-def _units(place: Place, lines: list[Row[Any]], quantities: list[Row[Any]]) -> list[dict[str, Any]]:
-    """The sample units that photos lie on, as pages and exports have them, along the chainage."""
-    found: dict[int, tuple[list[Row[Any]], list[Row[Any]]]] = {}
-    for at, rows in enumerate((lines, quantities)):
-        for row in rows:
-            if (unit := place.unit_at(row.unit)) is not None:
-                found.setdefault(unit, ([], []))[at].append(row)
+def _tallied(place: Place, rows: Iterable[Row[Any]]) -> tuple[Tally, dict[int | None, Tally]]:
+    """Lines of `quantity_sums` added up for the section, and for each sample unit."""
+    section: Tally = {}
+    of_unit: dict[int | None, Tally] = {}
+    for row in rows:
+        _, number, kind, severity, zone, *amounts = tuple(row)
+        key, unit = (kind, severity, zone), place.unit_at(number)
+        for tally in (section, of_unit.setdefault(unit, {})):
+            before = tally.get(key)
+            tally[key] = amounts if before is None else [
+                a + b for a, b in zip(before, amounts, strict=True)
+            ]  # fmt: skip
+    return section, of_unit
+
+
+def _units(
+    place: Place, lines: Iterable[Row[Any]], quantities: dict[int | None, Tally]
+) -> list[dict[str, Any]]:
+    """The sample units that were surveyed, as pages and exports have them, along the chainage."""
+    found: dict[int, list[Row[Any]]] = {}
+    for row in lines:
+        if row.images and (unit := place.unit_at(row.unit)) is not None:
+            found.setdefault(unit, []).append(row)
     units = []
-    for unit, (own, own_quantities) in sorted(found.items()):
+    for unit, own in sorted(found.items()):
         (from_m, to_m), sums = place.units[unit], _added(own)
-        index = _index(own_quantities, sums["typed_m2"]) if sums["typed_m2"] else None
+        index = _index(quantities.get(unit, {}), sums["typed_m2"]) if sums["typed_m2"] else None
         units.append({
             "from_m": from_m,
             "to_m": to_m,
@@ -190,31 +213,21 @@ def _share(along_m: float | None, length_m: float) -> float | None:
     return None if along_m is None or not length_m else min(1.0, along_m / length_m)
 
 
-def _index(quantities: Iterable[Row[Any]], surveyed_m2: float) -> ConditionIndex:
-    """Zones do not matter to the index: one line for each type and severity."""
-    sums: dict[tuple[str, str], list[float]] = {}
-    for row in quantities:
-        line = sums.setdefault((row.kind, row.severity), [0.0, 0.0])
-        line[0] += row.length_m
-        line[1] += row.area_m2
+def _index(tally: Tally, surveyed_m2: float) -> ConditionIndex:
     found = [
-        DistressSum(DistressType(kind), Severity(severity), *line) for (kind, severity), line in sums.items()
+        DistressSum(KINDS[kind], SEVERITIES[severity], length_m, area_m2)
+        for (kind, severity, _), (_, length_m, area_m2, _, _) in tally.items()
     ]
     return condition_index(found, surveyed_m2)
 
 
-def _quantity_values(rows: Iterable[Row[Any]]) -> list[dict[str, Any]]:
-    """Quantities of all sample units together, by type, severity and zone."""
-    sums: dict[tuple[str, str, str | None], list[float]] = {}
-    for row in rows:
-        line = sums.setdefault((row.kind, row.severity, row.zone), [0.0] * 5)
-        for at, value in enumerate((row.count, row.length_m, row.area_m2, row.wide_m, row.wide_m_mm)):
-            line[at] += float(value or 0)
+def _quantity_values(tally: Tally) -> list[dict[str, Any]]:
+    """By type, severity and zone."""
     return [
         {"kind": kind, "severity": severity, "zone": zone, "count": int(count), "length_m": length_m,
          "area_m2": area_m2, "mean_width_mm": _ratio(wide_m_mm, wide_m)}
         for (kind, severity, zone), (count, length_m, area_m2, wide_m, wide_m_mm) in sorted(
-            sums.items(), key=lambda item: tuple(word or "" for word in item[0])
+            tally.items(), key=lambda item: (item[0][0], item[0][1], item[0][2] or "")
         )
     ]  # fmt: skip
 

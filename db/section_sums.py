@@ -49,7 +49,9 @@ def unit_sums() -> Select[*tuple[Any, ...]]:
     measured, typed = result.gsd_mm_per_px.is_not(None), result.tiles.is_not(None)
     # The squares of whole numbers of pixels would be too large for one.
     surveyed_px, crack_px = cast(result.surveyed_pixels, Double), cast(result.crack_pixels, Double)
-    surveyed_m2 = case((measured, result.surveyed_area_m2))
+    # A photo of which neighbours show every metre has its result, and no part in any number.
+    counted = result.surveyed_pixels > 0
+    surveyed_m2 = case((measured & counted, result.surveyed_area_m2))
     length_m = case((measured, result.crack_length_m))
     along_m = result.ground["height_px"].as_float() * result.ground["gsd_mm_per_px"].as_float() / 1000
     area_ends = result.crack_area_ratio_low, result.crack_area_ratio_high
@@ -69,7 +71,7 @@ def unit_sums() -> Select[*tuple[Any, ...]]:
     return select(
         SurveyImage.section_id,
         _unit(),
-        func.count().label("images"),
+        func.count(case((counted, 1))).label("images"),
         func.count(surveyed_m2).label("measured"),
         *(func.sum(value).label(name) for name, value in sums.items()),
         *_products("area", surveyed_px, crack_px, *area_ends),
@@ -78,7 +80,7 @@ def unit_sums() -> Select[*tuple[Any, ...]]:
 
 
 def quantity_sums() -> Select[*tuple[Any, ...]]:
-    """How much of each type, severity and zone lies on each sample unit."""
+    """How much of each type, severity and zone lies on each sample unit; `db.rollup` takes them in order."""
     result, quantity = AnalysisResult, DistressQuantity
     named = (quantity.kind, quantity.severity, quantity.zone)
     width = case((quantity.mean_width_mm.is_not(None), quantity.length_m))
@@ -90,8 +92,8 @@ def quantity_sums() -> Select[*tuple[Any, ...]]:
             func.sum(quantity.count).label("count"),
             func.sum(quantity.length_m).label("length_m"),
             func.sum(quantity.area_m2).label("area_m2"),
-            func.sum(width).label("wide_m"),
-            func.sum(width * quantity.mean_width_mm).label("wide_m_mm"),
+            func.coalesce(func.sum(width), 0.0).label("wide_m"),
+            func.coalesce(func.sum(width * quantity.mean_width_mm), 0.0).label("wide_m_mm"),
         )
         .join(result, result.image_id == SurveyImage.id)
         .join(quantity, quantity.result_id == result.id)

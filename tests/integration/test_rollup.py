@@ -129,6 +129,22 @@ def test_falling_chainage_and_zero_area_are_no_trouble() -> None:
     assert 1 not in found, "nothing of it was surveyed"
 
 
+def test_a_photo_that_others_cover_has_no_part_in_any_number() -> None:
+    rolled = Rolled()
+    rolled.add(0, 10.0)
+    alone = rolled.refresh()[0]
+    nothing = ("crack_pixels", "crack_area_ratio", "crack_length_px", "crack_length_m", "cracked_area_m2",
+               "crack_density_m_per_m2", "crack_area_ratio_low", "crack_area_ratio_high", "cracked_tiles",
+               "crack_density_m_per_m2_low", "crack_density_m_per_m2_high")  # fmt: skip
+    rolled.add(
+        0, 110.0, surveyed_pixels=0, surveyed_area_m2=0.0, tiles=0, ground=None, **dict.fromkeys(nothing)
+    )
+    both = rolled.refresh()[0]
+    for column in SectionResult.__table__.columns:
+        if column.key not in ("id", "updated_at"):
+            assert getattr(both, column.key) == getattr(alone, column.key), column.key
+
+
 def test_index_is_that_of_the_summed_quantities() -> None:
     rolled = Rolled()
     long = (DistressType.LONGITUDINAL, Severity.MEDIUM, 2.0, 0.1)
