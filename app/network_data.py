@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import shapely
@@ -52,6 +53,24 @@ def network_named(agency_id: int, name: str) -> NetworkFacts:
     if found is None:
         raise SettingsError(f"There is no network named {name!r}.", "See: pavescope network list")
     return network_facts(agency_id, found)
+
+
+def list_networks(agency_id: int) -> list[dict[str, Any]]:
+    """network, sections, length_km, sample_unit_m of each, by name."""
+    with reading() as session:
+        rows = session.execute(
+            select(
+                Network.name.label("network"),
+                func.count(Section.id).label("sections"),
+                (func.coalesce(func.sum(Section.length_m), 0) / 1000).label("length_km"),
+                Network.sample_unit_m,
+            )
+            .outerjoin(Section, Section.network_id == Network.id)
+            .where(Network.agency_id == agency_id)
+            .group_by(Network.id, Network.name, Network.sample_unit_m)
+            .order_by(Network.name)
+        )
+        return [dict(row) for row in rows.mappings()]
 
 
 def roads(network_id: int) -> dict[str, int]:

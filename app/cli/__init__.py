@@ -18,8 +18,9 @@ from app.cli.camera import camera_app
 from app.cli.checkpoint_registry import checkpoints_app
 from app.cli.jobs import jobs_app
 from app.cli.models import models_app
+from app.cli.networks import network_app
 from app.cli.output import JsonFile, say, write_json
-from app.cli.survey import network_app, survey_app
+from app.cli.survey import survey_app
 from app.cli.train import HELP as TRAIN_HELP
 from app.cli.train import train
 from engine.errors import EngineError

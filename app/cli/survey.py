@@ -1,4 +1,4 @@
-"""`pavescope network …` and `pavescope survey …`"""
+"""`pavescope survey …`"""
 
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,6 @@ import typer
 
 from app.cli.output import JsonFile, say, say_table, write_json
 
-network_app = typer.Typer(no_args_is_help=True, help="Road networks: sections with their geometry.")
 survey_app = typer.Typer(no_args_is_help=True, help="Surveys: photos of one pass over a network.")
 
 TrackOption = Annotated[
@@ -18,31 +17,6 @@ TrackOption = Annotated[
 OffsetOption = Annotated[
     float, typer.Option(help="Seconds to add to the camera's clock to get the track's time.")
 ]
-
-
-@network_app.command("import")
-def import_network(
-    file: Annotated[Path, typer.Argument(help="GeoJSON, GeoPackage, shapefile or zipped shapefile.")],
-    name: Annotated[str, typer.Option(help="Name of the new network.")],
-    json: JsonFile = None,
-) -> None:
-    """Import road sections from a GIS file."""
-    from app import actions
-    from app.cli import work
-
-    read = actions.import_network(work.ready(), file, name)
-    say(f"Network {name!r}: {read.sections} sections, {read.length_km:.1f} km.")
-    for problem in read.problems:
-        say(f"  Note: {problem}")
-    write_json(
-        json,
-        {
-            "network": name,
-            "sections": read.sections,
-            "length_km": read.length_km,
-            "problems": read.problems,
-        },
-    )
 
 
 @survey_app.command("import")

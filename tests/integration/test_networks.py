@@ -1,9 +1,12 @@
 """Networks through the actions on both databases: import, edit by several people, sample units, places."""
 
+import json
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -13,10 +16,12 @@ from sqlalchemy import func, select, update
 
 from app import actions, network_actions, network_data
 from app.actions import Actor, PermissionDeniedError
+from app.cli import main
 from app.network_actions import CellEdit, ReadOptions, SectionEditError
 from db import queries
 from db.models import Agency, AnalysisResult, AuditEvent, Network, Section, SectionResult, Survey
 from db.session import reading, transaction
+from db.settings import get_settings
 from engine.errors import NetworkFileError, SettingsError
 from engine.vocabulary import Role
 from tests.unit.web.rows import fill
@@ -279,3 +284,36 @@ def test_a_survey_stays_on_an_edited_network(actor: Actor, network_id: int, ids:
     with reading() as session:
         assert session.get_one(Survey, survey_id).network_id == network_id
         assert queries.load_sections(session, network_id).ids == sorted(ids.values())
+
+
+def run_cli(*arguments: object) -> Any:
+    """A command in this process; returns its JSON."""
+    out = get_settings().root / "out.json"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["pavescope", "network", *map(str, arguments), "--json", str(out)])
+        with pytest.raises(SystemExit) as end:
+            main()
+    assert not end.value.code
+    return json.loads(out.read_text())
+
+
+def test_the_command_line_does_the_same(actor: Actor, road_file: Path, tmp_path: Path) -> None:
+    how = [road_file, "--name", "N", "--column", "road=rt", "--column", "aadt=", "--cut-every", 300]
+    checked = run_cli("import", *how, "--check")
+    assert run_cli("list") == []
+    made = run_cli("import", *how, "--sample-unit", 50)
+    assert {**checked, "saved": True} == made
+    assert run_cli("list")[0] == {
+        "network": "N", "sections": made["sections"], "sample_unit_m": 50.0,
+        "length_km": pytest.approx(made["length_km"]),
+    }  # fmt: skip
+    (tmp_path / "t.csv").write_text("section_key,aadt\na-000000,77\n", encoding="utf-8")
+    assert run_cli("edit", "N", tmp_path / "t.csv") == {"network": "N", "changed": 1}
+    assert values("aadt")[0] == 77
+    run_cli("sample-unit", "N", 200)
+    assert network_data.network_named(actor.agency_id, "N").sample_unit_m == 200
+    there = run_cli("locate", "N", "--road", "N1", "--chainage", 450)
+    position = ["--latitude", there["latitude"], "--longitude", there["longitude"]]
+    assert run_cli("locate", "N", *position)["chainage_m"] == pytest.approx(450, abs=0.01)
+    between = run_cli("between", "N", "--road", "N1", "--from", 450, "--to", 100)
+    assert [part["section"] for part in between["sections"]] == ["a-000300", "a-000000"]
