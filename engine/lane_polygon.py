@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +11,7 @@ from engine.camera_profiles import ForwardProfile
 from engine.errors import CalibrationError
 from engine.geometry import to_ground
 from engine.lane_markings import LaneLine, find_lane_lines, vanishing_point
-from engine.lens import camera_rotation
+from engine.lens import camera_rotation, distort
 
 Floats = NDArray[np.float64]
 LARGEST_SIDEWAYS = 3.0
@@ -55,7 +56,8 @@ class LanePolygon:
     """The lane in the photos of a survey.
 
     Attributes:
-        polygon_px: (4, 2) the survey's lane: near left, far left, far right, near right; may leave the photo.
+        polygon_px: (N, 2) the survey's lane: near left, far left, far right, near right; may leave the photo.
+            4 corners, more where the lens bends the edges.
         frame_polygons_px: the same for each frame, after its own paint where that is clear.
         frame_clear: (N,) whether the frame shows paint on both sides.
         left_m, right_m: lane edges right of the camera; None without a camera profile.
@@ -82,6 +84,10 @@ def estimate_lane_polygon(profile: ForwardProfile | None, frames: Sequence[NDArr
     if point is None:
         found = vanishing_point(frames, resamples=0)
         point = (found.x_px, found.y_px)
+    if profile is not None and (profile.k1 or profile.k2):
+        frames = [
+            straighten(frame, profile.focal_px, profile.centre, profile.k1, profile.k2) for frame in frames
+        ]
     edges = lane_edges([find_lane_lines(frame, vanishing_point=point) for frame in frames], point)
     height = frames[0].shape[0]
     rows = (height - 0.5, max(-0.5, point[1] + FAR_SHARE * (height - point[1])))
@@ -90,7 +96,7 @@ def estimate_lane_polygon(profile: ForwardProfile | None, frames: Sequence[NDArr
         # The pooled edges as they cross the photo's lower half, where the paint was measured.
         row = point[1] + 0.7 * (height - point[1])
         places = [(point[0] + sideways * (row - point[1]), row) for sideways in (edges.left, edges.right)]
-        left_m, right_m = (float(x) for x in to_ground(profile, np.array(places))[:, 0])
+        left_m, right_m = (float(x) for x in to_ground(profile, _bent(np.array(places), profile))[:, 0])
     pooled = tuple((side, point[0] - side * point[1]) for side in (edges.left, edges.right))
     polygons = [_frame_polygon(edges, index, point, rows) for index in range(len(frames))]
     clear = [
@@ -98,16 +104,42 @@ def estimate_lane_polygon(profile: ForwardProfile | None, frames: Sequence[NDArr
         for left, right in zip(edges.lines_left, edges.lines_right, strict=True)
     ]
     return LanePolygon(
-        polygon_px=_corners(pooled[0], pooled[1], rows),
-        frame_polygons_px=tuple(polygons),
+        polygon_px=_bent_edges(_corners(pooled[0], pooled[1], rows), profile),
+        frame_polygons_px=tuple(_bent_edges(polygon, profile) for polygon in polygons),
         frame_clear=np.array(clear),
         left_m=left_m,
         right_m=right_m,
     )
 
 
+def straighten(
+    frame: NDArray[np.uint8], focal_px: float, centre_px: tuple[float, float], k1: float, k2: float
+) -> NDArray[np.uint8]:
+    """The frame (H, W, 3) as taken without lens distortion, with the same focal length and centre."""
+    matrix = np.array([[focal_px, 0, centre_px[0]], [0, focal_px, centre_px[1]], [0, 0, 1]])
+    return cv2.undistort(frame, matrix, np.array([k1, k2, 0.0, 0.0])).astype(np.uint8)
+
+
+def _bent(points: Floats, profile: ForwardProfile) -> Floats:
+    """Points of a straightened photo in the photo as taken; nan where the lens shows nothing."""
+    return distort(
+        (points - profile.centre) / profile.focal_px, profile.k1, profile.k2
+    ) * profile.focal_px + (profile.centre)
+
+
+def _bent_edges(corners: Floats, profile: ForwardProfile | None) -> Floats:
+    """A lane's four corners, or enough points along its edges where the lens bends them."""
+    if profile is None or not (profile.k1 or profile.k2):
+        return corners
+    parts = np.linspace(0, 1, 16)[:, None]
+    left = corners[0] + parts * (corners[1] - corners[0])
+    right = corners[2] + parts * (corners[3] - corners[2])
+    points = _bent(np.concatenate((left, right)), profile)
+    return points[np.isfinite(points).all(axis=1)]
+
+
 def vanishing_point_of(profile: ForwardProfile) -> tuple[float, float] | None:
-    """Where lines along the lane meet in the profile's photos (px); None where they do not."""
+    """Where lines along the lane meet in the straightened photo (px); None where they do not."""
     ahead = camera_rotation(profile.pitch_deg, profile.roll_deg, profile.yaw_deg)[:, 1]
     if ahead[2] < 0.05:
         return None

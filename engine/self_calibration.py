@@ -9,14 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from engine.camera_profiles import ForwardProfile
 from engine.errors import CalibrationError
 from engine.lane_markings import LaneLine, find_lane_lines, meeting_point
-from engine.lane_polygon import LaneEdges, lane_edges
+from engine.lane_polygon import LaneEdges, lane_edges, straighten
 from engine.road_camera import RoadView, camera_of, focal_from_flow
 from engine.road_flow import RoadMotion, RoadStep, road_motion, road_step, step_towards
 
@@ -105,8 +104,8 @@ def self_calibrate(
         CalibrationError: too few frames, no paint on both sides, or values that make no sense.
     """
     known = _check(frames, lane_width_m, focal_px, chainages_m, centre_px, k1, k2)
-    if k1 or k2:
-        frames = [_straightened(frame, known, k1, k2) for frame in frames]
+    if focal_px is not None and (k1 or k2):
+        frames = [straighten(frame, focal_px, known.centre, k1, k2) for frame in frames]
     seen = _look(frames, chainages_m)
     profile, measured = _solve(seen, known)
     values = replace(profile, k1=k1, k2=k2, centre_px=centre_px)
@@ -183,12 +182,6 @@ def _check(
     height, width = frames[0].shape[:2]
     centre = centre_px or ((width - 1) / 2, (height - 1) / 2)
     return RoadView(width, height, centre, lane_width_m, focal_px)
-
-
-def _straightened(frame: NDArray[np.uint8], known: RoadView, k1: float, k2: float) -> NDArray[np.uint8]:
-    focal = known.focal_px or 1.0
-    matrix = np.array([[focal, 0, known.centre[0]], [0, focal, known.centre[1]], [0, 0, 1]])
-    return cv2.undistort(frame, matrix, np.array([k1, k2, 0.0, 0.0])).astype(np.uint8)
 
 
 def _look(frames: Sequence[NDArray[np.uint8]], chainages_m: Sequence[float | None] | None) -> _Seen:

@@ -11,6 +11,7 @@ from engine.errors import CalibrationError
 from engine.geometry import lane_mask, to_image
 from engine.lane_markings import LaneLine, find_lane_lines, meeting_point, vanishing_point
 from engine.lane_polygon import estimate_lane_polygon, lane_edges, vanishing_point_of
+from engine.self_calibration import self_calibrate
 from tests.unit.calibration.conftest import render_road
 
 CHAINAGES = [100 + 7.0 * index for index in range(6)]
@@ -102,6 +103,17 @@ def test_polygon_follows_the_lane_of_each_frame(camera: ForwardProfile) -> None:
     for polygon, off in zip(found.frame_polygons_px, wander, strict=True):
         truth = lane_mask(replace(camera, lane_left_m=-1.9 - off, lane_right_m=1.7 - off))
         assert iou(filled(polygon, truth.shape), truth) > 0.93
+
+
+def test_polygon_and_calibration_follow_a_lens_that_bends_lines(camera: ForwardProfile) -> None:
+    truth = replace(camera, k1=-0.2, k2=0.03)
+    frames = render_road(truth, CHAINAGES)
+    found = self_calibrate(frames, focal_px=truth.focal_px, k1=truth.k1, k2=truth.k2, resamples=0).profile
+    assert (found.k1, found.k2) == (truth.k1, truth.k2)
+    assert found.pitch_deg == pytest.approx(truth.pitch_deg, abs=0.4)
+    assert iou(lane_mask(found), lane_mask(truth)) > 0.93
+    polygon = estimate_lane_polygon(truth, frames).polygon_px
+    assert iou(filled(polygon, (400, 640)), lane_mask(truth)) > 0.93
 
 
 def test_polygon_needs_no_profile(camera: ForwardProfile) -> None:
