@@ -24,6 +24,7 @@ LINE_TOLERANCE_PX = 3.0
 MOST_LINES = 8
 LEAST_RUN_SHARE = 0.05
 REACH_PX = 48
+_ROW_STEP = 2
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,6 @@ def find_lane_lines(
                 lines.append(_line(bars, members, fitted, height, scale, target))
         left_over &= ~taken
     return tuple(sorted(lines, key=lambda line: -line.rows_share))
-
-
-_ROW_STEP = 2
 
 
 def _longest_run(rows: Floats) -> float:
