@@ -10,7 +10,7 @@ from app import profile_actions, profile_data
 from app.components.job_progress import job_card
 from app.components.messages import plain, show_error
 from app.components.profile_draft import open_version
-from app.components.profile_fields import FIELDS, name_of
+from app.components.profile_fields import FIELDS
 from app.components.text import number
 from app.data import ACTIVE
 from app.identity import current_actor
@@ -28,9 +28,9 @@ def _watch(survey_id: int) -> None:
 
 
 def draw_calibration(survey_id: int, survey: str) -> None:
-    """Start a calibration from the survey's photos, or watch the one that is under way."""
+    """Start a calibration from the photos of the survey of that name, or watch the one under way."""
     job = profile_data.last_calibration(survey_id)
-    with st.expander(f"Calibrate from {survey}", expanded=job is not None):
+    with st.expander(f"Calibrate from {plain(survey)}", expanded=job is not None):
         st.caption(
             "For a camera that looks ahead: lane markings in the survey's photos give its angles, the lane's "
             "width its height. What is found becomes a version that no survey uses before you say so."
@@ -57,7 +57,9 @@ def _start_form(survey_id: int, survey: str) -> None:
         known = focal.number_input(
             "Focal length (px), if known", value=None, step=10.0, format="%.1f", placeholder="found as well",
         )  # fmt: skip
-        if not st.form_submit_button(f"Calibrate from {survey}", icon=":material/center_focus_strong:"):
+        if not st.form_submit_button(
+            f"Calibrate from {plain(survey)}", icon=":material/center_focus_strong:"
+        ):
             return
     try:
         profile_actions.request_calibration(
@@ -69,8 +71,8 @@ def _start_form(survey_id: int, survey: str) -> None:
 
 
 def _offer(job: Mapping[str, Any]) -> None:
-    rows = [row for row in profile_data.profiles() if row["name"] == job["parameters"]["name"]]
-    made = next((row for row in rows if row["calibration"]), None)
+    made_id = job["parameters"].get("made_id")
+    made = next((row for row in profile_data.profiles() if row["id"] == made_id), None)
     if made is not None and st.button(
         f"Open what was found: {plain(made['name'])}, version {made['version']}", icon=":material/visibility:"
     ):
@@ -81,18 +83,19 @@ def _offer(job: Mapping[str, Any]) -> None:
 def draw_uncertainty(calibration: Mapping[str, Any]) -> None:
     """Values of a calibration with their uncertainty, the photos it used and its notes."""
     sigmas, found = calibration["uncertainty"], calibration["profile"]
-    rows = [
-        (
-            f"{name_of(name)}",
-            number(found[name], 3, FIELDS[name].unit if name in FIELDS else ""),
-            f"± {number(sigma, 3)}",
+    rows = []
+    for name, sigma in sigmas.items():
+        field = FIELDS.get(name)
+        if field is None or not isinstance(found.get(name), int | float):
+            continue
+        rows.append(
+            (field.label, number(found[name], field.digits, field.unit), f"± {number(sigma, field.digits)}")
         )
-        for name, sigma in sigmas.items()
-        if isinstance(found.get(name), int | float)
-    ]
     st.markdown("**Found by self-calibration**")
     table = pd.DataFrame(rows, columns=["Value", "Found", "Uncertainty (one sigma)"])
     st.table(table.set_index("Value"), border="horizontal")
-    st.caption(f"From {calibration['frames_used']} photos; the uncertainty is by drawing photos anew.")
+    st.caption(
+        f"From {calibration['frames_used']} photos; the uncertainty is that between random draws of them."
+    )
     for note in calibration["notes"]:
         st.caption(f"• {plain(note)}")

@@ -31,6 +31,10 @@ class Field:
     def caption(self) -> str:
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
+    @property
+    def digits(self) -> int:
+        return int(self.format[2])
+
 
 FIELDS = {
     "gsd_mm_per_px": Field("GSD", "mm per pixel", 0.1, "%.3f", "Millimetres of road that one pixel covers."),
@@ -68,11 +72,6 @@ NEW_FIELD_OF_VIEW_DEG = 60.0
 KEPT = ("centre_px", "lane_polygon_px", "gsd_mm_per_px")
 BY_GSD, BY_LENS = "GSD", "Height and lens"
 FOCAL_BY_VIEW, FOCAL_IN_PX, FOCAL_IN_MM = "Field of view", "Focal length in px", "Focal length in mm"
-
-
-def name_of(field: str) -> str:
-    """`pitch_deg` -> `Pitch`."""
-    return FIELDS[field].label if field in FIELDS else field
 
 
 def in_words(text: str) -> str:

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import plotly.graph_objects as go
+import shapely
 import streamlit as st
 
 from app.components.distress_overlay import ground_grid
@@ -22,6 +23,7 @@ from engine.geometry import (
     lane_edges_m,
     plan_frame,
     surveyed_mask,
+    to_ground,
     to_image,
     visible_range_m,
 )
@@ -30,6 +32,7 @@ from engine.lane_view import GSD_SPREAD, finest_gsd
 LANE = "#e69f00"
 ASKED = "#d55e00"
 FARTHEST_SHOWN_M = 50.0
+BESIDE_M = 100.0
 Line = dict[str, Any]
 
 
@@ -42,6 +45,16 @@ def _points(pixels: Any) -> list[list[float]]:
 def _ring_m(profile: CameraProfile) -> np.ndarray[Any, Any]:
     """The surveyed lane as a ring of points on the ground, (N, 2)."""
     near, far = visible_range_m(profile)
+    polygon = getattr(profile, "lane_polygon_px", None)
+    if polygon is not None:
+        corners = np.array(polygon)
+        steps = np.linspace(0, 1, 30, endpoint=False)[:, None]
+        pairs = zip(corners, np.roll(corners, -1, axis=0), strict=True)
+        ground = to_ground(profile, np.concatenate([start + steps * (end - start) for start, end in pairs]))
+        ground = ground[np.isfinite(ground).all(axis=1)]
+        part = shapely.Polygon(ground).buffer(0).intersection(shapely.box(-BESIDE_M, near, BESIDE_M, far))
+        largest = max(shapely.get_parts(part), key=lambda piece: piece.area, default=None)
+        return np.empty((0, 2)) if largest is None else np.array(largest.exterior.coords)
     left, right = lane_edges_m(profile)
     along = np.linspace(near, far, 40)
     return np.vstack(
@@ -53,17 +66,12 @@ def _ring_m(profile: CameraProfile) -> np.ndarray[Any, Any]:
 
 
 def photo_lines(profile: CameraProfile) -> list[Line]:
-    """Grid and surveyed lane in pixels of the photo; a lane polygon of the profile's own as well."""
+    """Grid and surveyed lane in pixels of the photo."""
     frame = plan_frame(profile)
     lines: list[Line] = [
         {"points": line["photo"], "opacity": 0.55, "label": f"{line['label']} m" if line["across"] else ""}
         for line in ground_grid(profile, frame)
     ]
-    polygon = getattr(profile, "lane_polygon_px", None)
-    if polygon is not None:
-        lines.append(
-            {"points": _points(polygon), "colour": "#fff", "dash": "6 5", "closed": True, "width": 1.5}
-        )
     lane = {
         "points": _points(to_image(profile, _ring_m(profile))),
         "colour": LANE,

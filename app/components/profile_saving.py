@@ -57,7 +57,9 @@ def _save(draft: Draft, profile: CameraProfile | None, rows: Sequence[dict[str, 
         st.warning("Give the camera a name first.")
         return
     # Its uncertainty is of the values found, not of those that a person changed.
-    found = draft["calibration"] if profile.as_dict() == draft["values"] else None
+    found = draft["calibration"]
+    if found is not None and profile.as_dict() != found["profile"]:
+        found = None
     saved = profile_actions.save_profile(current_actor(), name, profile.kind, profile.as_dict(), found)
     open_version(next(row for row in profile_data.profiles() if row["id"] == saved))
     st.session_state[SAID] = f"Saved: {plain(name)}, version {version}."

@@ -100,12 +100,12 @@ def draw() -> None:
         survey_id = choose_survey(surveys)
     with at_photo:
         photo = choose_photo(survey_id)
-    survey = plain(surveys.set_index("id")["name"][survey_id])
+    survey = str(surveys.set_index("id")["name"][survey_id])
     draft = the_draft(rows)
     inputs, views = st.columns([1, 1.75], gap="medium")
     with inputs:
         profile = edit_profile(draft, photo)
-        save_and_use(draft, profile, rows, survey_id, survey)
+        save_and_use(draft, profile, rows, survey_id, plain(survey))
         draw_calibration(survey_id, survey)
     with views:
         look(draft, profile, photo)

@@ -1,8 +1,11 @@
 """The page Cameras: profiles are tried, saved as versions, used and calibrated."""
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
+import shapely
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
@@ -11,7 +14,7 @@ from app.components.profile_fields import in_words
 from app.components.profile_road import ground_lines, photo_lines, preview_address
 from app.rectified_pictures import preview_frame
 from db.models import CameraProfile, Job, Survey
-from db.session import reading
+from db.session import reading, transaction
 from engine.geometry import DownwardProfile, to_ground
 from engine.vocabulary import JobKind
 from tests.unit.web.photo_rows import FORWARD, Measured, measure_ahead
@@ -169,7 +172,7 @@ def test_what_calibration_found_is_shown_with_its_uncertainty_until_a_value_chan
     saved = profile_actions.save_profile(actor, "Found", "forward", FORWARD.as_dict(), calibration)
     page = open_page("profiles", profile=saved)
     table = page.table[-1].value
-    assert table.loc["Pitch", "Uncertainty (one sigma)"] == "± 0.310"
+    assert table.loc["Pitch", "Uncertainty (one sigma)"] == "± 0.31"
     assert "From 41 photos" in said(page) and "The focal length was given" in said(page).replace("\\", "")
     button(page, "Save version 2").click().run()
     number(page, "Yaw").set_value(1.0).run()
@@ -182,8 +185,6 @@ def test_what_calibration_found_is_shown_with_its_uncertainty_until_a_value_chan
 def test_another_agencys_profiles_are_not_listed(measured: Measured, filled: Filled) -> None:
     with reading() as session:
         theirs = session.get_one(Survey, filled.foreign_survey).agency_id
-    from db.session import transaction
-
     with transaction() as session:
         session.add(
             CameraProfile(
@@ -209,3 +210,26 @@ def test_the_lane_is_drawn_where_the_profile_has_it() -> None:
 def test_errors_name_inputs_not_variables() -> None:
     assert "pitch" not in in_words("pitch_deg is 3; lane_left_m too.")
     assert in_words("pitch_deg is 3").startswith("Pitch is")
+
+
+def test_a_lane_polygon_is_the_surveyed_lane_and_can_be_taken_away(measured: Measured) -> None:
+    page = open_page("profiles")
+    next(box for box in page.checkbox if "polygon" in box.label).check().run()
+    assert not page.error and not page.exception
+    button(page, "Save version 2").click().run()
+    corners = versions()[-1][3]["lane_polygon_px"]
+    assert len(corners) == 4
+    profile = replace(FORWARD, lane_polygon_px=tuple((x, y) for x, y in corners))
+    lane = np.array(photo_lines(profile)[-1]["points"])
+    inside = shapely.Polygon(corners).buffer(2)
+    assert len(lane) > 20 and all(inside.contains(shapely.Point(point)) for point in lane)
+    next(box for box in page.checkbox if "polygon" in box.label).uncheck().run()
+    button(page, "Save version 3").click().run()
+    assert versions()[-1][3]["lane_polygon_px"] is None
+
+
+def test_a_surveys_name_goes_into_the_cameras_as_it_is(measured: Measured, filled: Filled) -> None:
+    with transaction() as session:
+        session.get_one(Survey, filled.survey).name = "BR-290 *north*"
+    page = open_page("profiles", survey=filled.survey)
+    assert "Camera of BR-290 *north*" in [box.value for box in page.text_input]
