@@ -86,12 +86,13 @@ def survey_version(agency_id: int, survey_id: int) -> str | None:
                 func.count().filter(Job.state == JobState.SUCCEEDED),
             ).where(Job.survey_id == survey_id)
         ).one()
+        # A roll-up inserts its lines anew, so the newest line tells of all; to read the time of each is slow.
         rolled = session.execute(
-            select(func.count(), func.max(SectionResult.updated_at)).where(
-                SectionResult.survey_id == survey_id
-            )
+            select(func.count(), func.max(SectionResult.id)).where(SectionResult.survey_id == survey_id)
         ).one()
-        stamp = (survey.network_id, survey.shown_checkpoint_id, survey.shown_settings_hash, *work, *rolled)
+        rolled_at = session.scalar(select(SectionResult.updated_at).where(SectionResult.id == rolled[1]))
+        shown = (survey.network_id, survey.shown_checkpoint_id, survey.shown_settings_hash)
+        stamp = (*shown, *work, *rolled, rolled_at)
         return "-".join(str(part) for part in stamp)
 
 
@@ -277,48 +278,42 @@ def section_layer(
         version: of the survey's data.
         measure: of `SECTION_MEASURES`; None for the density where the survey has metres, else the area share.
     """
+    results: dict[int, dict[str, float | None]] = {}
+    if survey_id is not None:
+        with reading() as session:
+            results = _section_values(session, survey_id, measure)
+    return _collection(
+        {
+            "type": "Feature",
+            "geometry": geometry,
+            "properties": {**named, **results.get(named["id"], NO_RESULT)},
+        }
+        for geometry, named in _section_lines(network_id, version)
+    )
+
+
+@lru_cache(maxsize=4)
+def _section_lines(network_id: int, version: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Simplified geometry, and id, key, road, from_m and to_m of a network's sections."""
+    columns = (Section.id, Section.section_key.label("key"), Section.road, Section.from_m, Section.to_m)
+    box = (Section.west, Section.east)
     with reading() as session:
         rows = session.execute(
-            select(
-                Section.id,
-                Section.section_key,
-                Section.road,
-                Section.from_m,
-                Section.to_m,
-                Section.geometry,
-                Section.west,
-                Section.south,
-                Section.east,
-                Section.north,
-            ).where(Section.network_id == network_id)
+            select(*columns, *box, Section.geometry).where(Section.network_id == network_id)
         ).all()
-        results = {} if survey_id is None else _section_values(session, survey_id, measure)
     if not rows:
-        return _collection([])
+        return []
     lines = shapely.from_wkb([row.geometry for row in rows])
-    extent = max(max(r.east for r in rows) - min(r.west for r in rows), 0.001)
+    extent = max(max(row.east for row in rows) - min(row.west for row in rows), 0.001)
     # Less than a pixel where the whole network is in view, and never more than about 5 m.
     simple = shapely.simplify(lines, min(extent / 20_000, 0.00005))
-    features = []
-    for row, line in zip(rows, simple, strict=True):
-        features.append(
-            {
-                "type": "Feature",
-                "geometry": {
-                    "type": "LineString",
-                    "coordinates": [[round(x, 6), round(y, 6)] for x, y in line.coords],
-                },
-                "properties": {
-                    "id": row.id,
-                    "key": row.section_key,
-                    "road": row.road,
-                    "from_m": row.from_m,
-                    "to_m": row.to_m,
-                    **results.get(row.id, NO_RESULT),
-                },
-            }
+    return [
+        (
+            {"type": "LineString", "coordinates": [[round(x, 6), round(y, 6)] for x, y in line.coords]},
+            {name: getattr(row, name) for name in ("id", "key", "road", "from_m", "to_m")},
         )
-    return _collection(features)
+        for row, line in zip(rows, simple, strict=True)
+    ]
 
 
 def _section_values(

@@ -17,6 +17,7 @@ def empty_app(sqlite_database: str) -> None:
     identity._local_actor.cache_clear()
     layers.photo_layer.cache_clear()
     layers.section_layer.cache_clear()
+    layers._section_lines.cache_clear()
 
 
 @pytest.fixture
