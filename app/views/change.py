@@ -17,7 +17,7 @@ def nothing_to_compare(surveys: pd.DataFrame) -> None:
     if surveys.empty:
         what = "No survey with photos lies on a road network."
     else:
-        what = f"{plain(surveys['name'].iloc[0])} is the only survey of its network."
+        what = "No network has two surveys with photos yet."
     empty_state(
         "Nothing to compare yet",
         f"Change is the difference between two surveys of one network. {what}",

@@ -1,0 +1,171 @@
+"""The page Change reads like for like, and lays photo pairs over each other."""
+
+import base64
+import io
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from sqlalchemy import delete, select, update
+
+from app import change_data
+from app.change_pictures import pair_pictures
+from app.components.change_view import _remedy, sorted_changes
+from app.data import version_of
+from db.models import AnalysisResult, SectionResult, Survey, SurveyImage
+from db.session import reading, transaction
+from engine.sample import SAMPLE_SEED, sample_surveys
+from tests.conftest import forget_settings
+from tests.unit.condition.two_surveys import AGREEMENT, TwoSurveys, analyse, how, make
+
+SECTIONS = 2
+
+
+@pytest.fixture(scope="module")
+def template(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Path, TwoSurveys]]:
+    home = tmp_path_factory.mktemp("two-surveys")
+    shutil.copy(sqlite_template, home / "pavescope.db")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PAVESCOPE_HOME", str(home))
+        forget_settings()
+        made = make(SECTIONS)
+        forget_settings()
+    yield home, made
+
+
+@pytest.fixture
+def two(template: tuple[Path, TwoSurveys], home: Path) -> TwoSurveys:
+    """The two surveys in a home of their own."""
+    shutil.copytree(template[0], home, dirs_exist_ok=True)
+    forget_settings()
+    return template[1]
+
+
+def versions(two: TwoSurveys) -> tuple[str, str]:
+    return version_of(two.first), version_of(two.second)
+
+
+def photos_of(number: int) -> list:
+    keys = sorted({photo.truth.section_key for photo in sample_surveys(SAMPLE_SEED)[0].photos})[:SECTIONS]
+    return [photo for photo in sample_surveys(SAMPLE_SEED)[number].photos if photo.truth.section_key in keys]
+
+
+def pair_of(two: TwoSurveys) -> change_data.AnalysisPair:
+    return change_data.analysis_pair(two.first, two.second, versions(two))
+
+
+def runs_of(pair: change_data.AnalysisPair) -> tuple[tuple[int, str], tuple[int, str]]:
+    assert pair.first is not None and pair.second is not None
+    return (
+        (pair.first["checkpoint_id"], pair.first["settings_hash"]),
+        (pair.second["checkpoint_id"], pair.second["settings_hash"]),
+    )
+
+
+def test_the_same_checkpoint_and_settings_are_compared(two: TwoSurveys) -> None:
+    pair = pair_of(two)
+    assert pair.reason is None
+    table = change_data.change_table(two.first, two.second, runs_of(pair), versions(two))
+    assert len(table) == SECTIONS
+    with reading() as session:
+        rolled = {
+            (row.survey_id, row.section_id): row.crack_density_m_per_m2
+            for row in session.scalars(select(SectionResult))
+        }
+    for line in table.to_dict("records"):
+        before, after = (rolled[survey, line["id"]] for survey in (two.first, two.second))
+        assert line["difference_density"] == pytest.approx(after - before)
+        assert line["low_density"] < line["difference_density"] < line["high_density"]
+        assert line["low_index"] <= line["difference_index"] <= line["high_index"]
+        assert isinstance(line["real_density"], bool)
+    worst_first = sorted_changes(table, "density")["difference_density"].tolist()
+    assert sorted(worst_first, reverse=True) == worst_first
+
+
+def test_the_list_is_ready_for_a_map(two: TwoSurveys) -> None:
+    table = change_data.change_table(two.first, two.second, runs_of(pair_of(two)), versions(two))
+    layer = json.loads(change_data.change_geojson(table))
+    assert [feature["properties"]["id"] for feature in layer["features"]] == table["id"].tolist()
+    assert all(len(feature["geometry"]["coordinates"]) > 1 for feature in layer["features"])
+    assert layer["features"][0]["properties"]["difference_density"] == table["difference_density"].iloc[0]
+
+
+def test_another_checkpoint_is_refused_and_the_older_survey_offered(two: TwoSurveys) -> None:
+    analyse(two.second, photos_of(1), two.other_checkpoint, how())
+    # The later survey still has a comparable analysis, which is not the shown one.
+    assert pair_of(two).reason is None
+    with transaction() as session:
+        session.execute(
+            delete(AnalysisResult).where(
+                AnalysisResult.checkpoint_id == two.checkpoint,
+                AnalysisResult.image_id.in_(
+                    select(SurveyImage.id).where(SurveyImage.survey_id == two.second)
+                ),
+            )
+        )
+        session.execute(update(SectionResult).values(images=SectionResult.images))
+    change_data._analyses.clear()
+    pair = pair_of(two)
+    assert pair.reason is not None and "checkpoint" in pair.reason
+    assert _remedy(pair)[:2] == (0, "adapted")
+
+
+def test_a_newer_way_of_measuring_is_no_change_of_the_road(two: TwoSurveys) -> None:
+    with transaction() as session:
+        session.execute(delete(AnalysisResult).where(AnalysisResult.image_id > 3 * SECTIONS))
+    analyse(two.second, photos_of(1), two.checkpoint, how(agreement=asdict(AGREEMENT)), version=3)
+    pair = pair_of(two)
+    assert pair.reason is not None and "measurement version" in pair.reason
+    assert _remedy(pair)[:2] == (0, "base")
+
+
+def test_a_survey_that_is_not_analysed_is_named(two: TwoSurveys) -> None:
+    with transaction() as session:
+        session.execute(delete(AnalysisResult).where(AnalysisResult.image_id > 3 * SECTIONS))
+        session.execute(delete(SectionResult).where(SectionResult.survey_id == two.second))
+        session.execute(update(Survey).where(Survey.id == two.second).values(shown_checkpoint_id=None))
+    pair = pair_of(two)
+    assert pair.reason == "The later one is not analysed yet."
+    assert _remedy(pair)[:2] == (1, "base")
+
+
+def test_photos_pair_with_the_nearest(two: TwoSurveys) -> None:
+    table = change_data.change_table(two.first, two.second, runs_of(pair_of(two)), versions(two))
+    pairs = change_data.photo_pairs(int(table["id"].iloc[0]), two.first, two.second, runs_of(pair_of(two)))
+    assert [round(pair["apart_m"], 3) for pair in pairs] == [0.6] * 3
+    assert [pair["second_id"] - pair["first_id"] for pair in pairs] == [3 * SECTIONS] * 3
+
+
+def decoded(address: str) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(address.split(",")[1]))))
+
+
+def test_a_pair_lies_on_each_other_with_its_new_cracks(two: TwoSurveys) -> None:
+    runs = runs_of(pair_of(two))
+    table = change_data.change_table(two.first, two.second, runs, versions(two))
+    pair = change_data.photo_pairs(int(table["id"].iloc[0]), two.first, two.second, runs)[0]
+    shown = pair_pictures(pair["first_id"], pair["second_id"], runs, versions(two))
+    assert shown["registered"] and shown["rectified"]
+    assert shown["error_mm"] < 4
+    before, after = decoded(shown["before"]).astype(float), decoded(shown["after"]).astype(float)
+    reached = before.mean(axis=2) > 5
+    # Laid over each other the stones agree; a few pixels off they would not.
+    agreement = np.corrcoef(before[reached].mean(axis=1), after[reached].mean(axis=1))[0, 1]
+    off = np.corrcoef(before[reached].mean(axis=1), np.roll(after, 6, 1)[reached].mean(axis=1))[0, 1]
+    assert agreement > 0.6 > off
+    cracks = decoded(shown["after_cracks"])
+    assert (cracks[..., 3] > 0).any()
+
+
+def test_photos_of_different_places_stand_side_by_side(two: TwoSurveys) -> None:
+    runs = runs_of(pair_of(two))
+    shown = pair_pictures(1, 3 * SECTIONS + 4, runs, versions(two))
+    assert not shown["registered"]
+    assert decoded(shown["before"]).shape == decoded(shown["after"]).shape
