@@ -156,7 +156,7 @@ def print_types(seeds: int) -> list[str]:
                 mask = pattern_mask(pattern, 1000 * number + seed, VIEWS[title], gsd)
                 lane = (0.0, float(mask.shape[1])) if title != "1.9 x 1.3 m" else None
                 found = measure_ground(mask, None, gsd_mm_per_px=gsd, surveyed=None, lane_px=lane)
-                lengths: Counter[str] = Counter()
+                lengths: dict[str, float] = defaultdict(float)
                 for distress in found.distresses:
                     lengths[distress.kind.value] += distress.length_m
                 # Some of the training's patterns miss the picture, and its blocks need a whole lane.
