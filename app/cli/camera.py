@@ -50,7 +50,7 @@ def save(
     ] = None,
     json: JsonFile = None,
 ) -> None:
-    """Save a camera profile; the values are in docs/guide/measurement.md."""
+    """Save a camera profile; the values are in docs/guide/cameras.md."""
     from app import profile_actions
     from app.cli import work
 
