@@ -10,7 +10,7 @@ import shapely
 from sqlalchemy import Integer, and_, cast, func, null, select
 from sqlalchemy.orm import Session
 
-from db.models import AnalysisResult, Job, Network, Section, SectionResult, Survey, SurveyImage
+from db.models import AnalysisResult, AuditEvent, Job, Network, Section, SectionResult, Survey, SurveyImage
 from db.session import reading
 from engine.change import Measured, index_interval
 from engine.vocabulary import ImageFlag, JobState
@@ -92,7 +92,13 @@ def survey_version(agency_id: int, survey_id: int) -> str | None:
         ).one()
         rolled_at = session.scalar(select(SectionResult.updated_at).where(SectionResult.id == rolled[1]))
         shown = (survey.network_id, survey.shown_checkpoint_id, survey.shown_settings_hash)
-        stamp = (*shown, *work, *rolled, rolled_at)
+        # An engineer's corrections of the network change what the pages say of its sections.
+        edited = session.scalar(
+            select(func.max(AuditEvent.id)).where(
+                AuditEvent.agency_id == agency_id, AuditEvent.action.startswith("network.")
+            )
+        )
+        stamp = (*shown, *work, *rolled, rolled_at, edited)
         return "-".join(str(part) for part in stamp)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
 
-from app import data, section_data
+from app import data, identity, section_data
 from app.components.distress_table import distress_frame
 from app.components.index_steps import correction_table, deduct_table
 from app.components.measures import (
@@ -29,7 +29,7 @@ from app.components.measures import (
 from app.components.section_table import add_grades, section_csv, worst_first
 from app.components.section_trend import change_words
 from app.components.strip_map import mark_places, unit_steps
-from db.models import AnalysisResult, SectionResult, Survey, SurveyImage
+from db.models import AnalysisResult, AuditEvent, Section, SectionResult, Survey, SurveyImage
 from db.session import transaction
 from engine.condition import hpms_class
 from engine.vocabulary import DistressType
@@ -258,3 +258,25 @@ def test_severities_of_a_type_lie_beside_one_another_inside_their_row() -> None:
     places = mark_places(table, kinds)
     assert places["block", "low"] == 0
     assert 1.5 > places["longitudinal", "low"] > 1 > places["longitudinal", "high"] > 0.5
+
+
+def test_without_a_survey_the_page_says_what_to_do(empty_app: None) -> None:
+    page = open_page("sections")
+    assert "No survey yet" in said(page) and not page.error
+
+
+def test_a_corrected_section_is_shown_at_once(measured: Measured) -> None:
+    before = data.version_of(measured.survey)
+    with transaction() as session:
+        session.get_one(Section, measured.sections["R1-1"]).functional_class = "express"
+        actor = identity.current_actor()
+        session.add(
+            AuditEvent(
+                agency_id=actor.agency_id,
+                user_id=actor.user_id,
+                action="network.edit_sections",
+                subject="County",
+            )
+        )
+    assert data.version_of(measured.survey) != before
+    assert "express" in set(table_of(measured)["functional_class"])
