@@ -24,8 +24,8 @@ from engine.linear_reference import sample_units
 from engine.sampling_error import PhotoSums, section_interval
 from engine.vocabulary import DistressType, Severity
 
-SECTIONS_AT_ONCE = 2000
-"""Few enough for their lines to fit in memory and their numbers into one statement."""
+SECTIONS_AT_ONCE = 10_000
+"""Few enough for memory and for one statement; many, for a database may read all results for each of them."""
 SPREAD_FLAG = 25.0
 """Sample units whose indices differ by more than this do not make one section (StreetSaver's check)."""
 
