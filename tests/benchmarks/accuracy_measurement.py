@@ -153,7 +153,7 @@ def print_types(seeds: int) -> list[str]:
     for number, (gsd, title) in enumerate(cells):
         for pattern in patterns:
             for seed in range(seeds):
-                mask = pattern_mask(pattern, 1000 * number + seed, VIEWS[title], gsd)
+                mask = pattern_mask(pattern, 1000 * (number + 50) + seed, VIEWS[title], gsd)
                 lane = (0.0, float(mask.shape[1])) if title != "1.9 x 1.3 m" else None
                 found = measure_ground(mask, None, gsd_mm_per_px=gsd, surveyed=None, lane_px=lane)
                 lengths: dict[str, float] = defaultdict(float)
