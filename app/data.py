@@ -25,7 +25,6 @@ from db.checkpoint_queries import visible_to
 from db.models import (
     AnalysisResult,
     Checkpoint,
-    Distress,
     Job,
     Network,
     RefusedFile,
@@ -194,46 +193,6 @@ def section_photos(survey_id: int, section_id: int, version: str) -> pd.DataFram
         .order_by(SurveyImage.chainage_m, SurveyImage.captured_at, SurveyImage.id)
     )
     return photos.astype(dict.fromkeys(["chainage_m", *MEASURES], "float64"))
-
-
-def photo(image_id: int) -> Mapping[str, Any] | None:
-    """Everything known of one photo; None where the agency has no such photo."""
-    with reading() as session:
-        row = session.execute(
-            select(
-                *SurveyImage.__table__.columns,
-                Survey.name.label("survey"),
-                Survey.network_id,
-                Section.section_key,
-                Section.road,
-                AnalysisResult.id.label("result_id"),
-                AnalysisResult.settings,
-                AnalysisResult.threshold,
-                AnalysisResult.mask_hash,
-                AnalysisResult.probability_hash,
-                *measures(AnalysisResult),
-                AnalysisResult.crack_length_px,
-                AnalysisResult.mean_width_px,
-                AnalysisResult.max_width_px,
-                AnalysisResult.orientation_deg,
-                AnalysisResult.gsd_mm_per_px,
-                AnalysisResult.surveyed_area_m2,
-                AnalysisResult.crack_length_m,
-                AnalysisResult.error,
-                Checkpoint.name.label("checkpoint"),
-            )
-            .join(Survey, Survey.id == SurveyImage.survey_id)
-            .outerjoin(Section, Section.id == SurveyImage.section_id)
-            .outerjoin(AnalysisResult, shown_result())
-            .outerjoin(Checkpoint, Checkpoint.id == AnalysisResult.checkpoint_id)
-            .where(SurveyImage.id == image_id, Survey.agency_id == current_actor().agency_id)
-        ).one_or_none()
-        if row is None:
-            return None
-        found = dict(row._mapping)
-        cracks = select(func.count(Distress.id)).where(Distress.result_id == row.result_id)
-        found["cracks"] = session.scalar(cracks) if row.result_id is not None else 0
-        return found
 
 
 def neighbours(image_id: int, survey_id: int) -> tuple[int | None, int | None]:

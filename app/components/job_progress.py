@@ -19,6 +19,7 @@ TITLES: dict[str, str] = {
     JobKind.MAKE_SAMPLE: "Make the sample network and surveys",
     JobKind.ADAPT_SURVEY: "Adapt a checkpoint to the survey",
     JobKind.COMPARE_CHECKPOINTS: "Compare two checkpoints",
+    JobKind.CALIBRATE_CAMERA: "Calibrate the camera from the survey",
 }
 BADGES = {
     JobState.QUEUED: ("gray", ":material/hourglass_empty:"),

@@ -24,6 +24,15 @@ TORCH_FREE = [
     "app.audit_data",
     "app.adapt_data",
     "app.components.adaptation_result",
+    "app.change_data",
+    "app.change_pictures",
+    "app.network_actions",
+    "app.network_data",
+    "app.photo_data",
+    "app.profile_actions",
+    "app.profile_data",
+    "app.rectified_pictures",
+    "app.section_data",
     "app.cli",
     "engine.adaptation_photos",  # the page's advice reads photos with them
     "engine.survey_look",
@@ -39,6 +48,7 @@ HELP = [
     ["segment", "--help"],
     ["adapt", "--help"],
     ["checkpoints", "--help"],
+    ["camera", "--help"],
 ]
 
 
