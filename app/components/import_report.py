@@ -31,6 +31,8 @@ DONE = {
     FindingKind.NOTED: "to know",
 }
 CELL = 200
+# So many findings are shown with all of their text; more can be scrolled and searched.
+WRAPPED = 12
 
 
 @dataclass(frozen=True)
@@ -142,11 +144,12 @@ def _show(report: CheckReport, key: str) -> None:
     with remarks:
         if report.findings.empty:
             st.success("No remarks: every line becomes a section.")
+        elif len(report.findings) <= WRAPPED:
+            st.table(report.findings.map(plain).set_index("Section"))
         else:
             st.dataframe(
                 report.findings,
                 hide_index=True,
-                row_height=56,  # two lines of text
                 column_config={
                     "Section": st.column_config.TextColumn(width=110),
                     "What was done": st.column_config.TextColumn(width=110),

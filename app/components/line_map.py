@@ -87,6 +87,6 @@ def draw_lines(
         folium.CircleMarker([latitude, longitude], radius=8, color=MARKER_COLOUR, weight=3, fill=True).add_to(
             chart
         )
-    _Plain().add_to(chart)
+    _Plain().add_to(chart)  # type: ignore[no-untyped-call]
     chart.fit_bounds([[south, west], [north, east]], padding=(18, 18), max_zoom=17)
     st_folium(chart, key=key, height=height, use_container_width=True, returned_objects=[])

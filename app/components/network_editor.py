@@ -47,7 +47,7 @@ def edit_sections(network_id: int) -> None:
         disabled=["section_key", "road", "from_m", "to_m"],
         column_order=network_data.SHOWN,
         column_config=_columns(network_id),
-        height=460,
+        height=min(460, 40 + 35 * len(table)),
     )
     _save_or_discard(network_id, key, table)
 
