@@ -16,15 +16,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from engine.camera_profiles import DownwardProfile
 from engine.networks import WGS84, SectionRecord
-from engine.sample_cracks import CrackPattern, crack_courses, visible_length_px
+from engine.sample_cracks import AREA_PATTERNS, CrackPattern, crack_courses
 from engine.sample_network import make_sample_network as make_sample_network
 from engine.sample_photos import HEIGHT_PX, WIDTH_PX, Scene, draw_scene, encode_photo, scene_mask
+from engine.sample_truth import SampleTruth as SampleTruth
+from engine.sample_truth import picture_truth, pooled
 
 SAMPLE_SEED = 20
 GSD_MM_PER_PX = 2.0
 PHOTOS_PER_SECTION = 3
-PHOTO_AREA_M2 = HEIGHT_PX * WIDTH_PX * (GSD_MM_PER_PX / 1000) ** 2
+SAMPLE_CAMERA = DownwardProfile(WIDTH_PX, HEIGHT_PX, gsd_mm_per_px=GSD_MM_PER_PX)
 SPEED_M_PER_S = 12.5
 SURVEYS = (
     ("Sample survey 2024 (fictional)", date(2024, 5, 14)),
@@ -33,6 +36,8 @@ SURVEYS = (
 # Traffic keeps left.
 LANE_OFFSET_M, GPS_ERROR_M = -1.6, 0.6
 EXTRAS = {"patch": 0.1, "stains": 0.15, "shadow": 0.12}  # chance of each in a photo
+# A section's mean width is clear of D6433's 10 mm: its severity is no matter of tenths of a millimetre.
+WIDTHS_MM = ((5.0, 6.5), (13.0, 16.0))
 ROAD_CODES = ("R1", "R2", "R3")
 
 _PATTERNS = (
@@ -43,27 +48,6 @@ _PATTERNS = (
     *[CrackPattern.BLOCK] * 4,
 )
 _SOUND, _REPAIRED = 3, 3
-
-
-@dataclass(frozen=True)
-class SampleTruth:
-    """What is really to be seen, of one photo or as the mean over a section's photos.
-
-    Attributes:
-        section_key: the section.
-        pattern: kind of cracking; `none` where nothing is visible.
-        length_m: crack length within the picture (of a section: in all its pictures).
-        mean_width_mm: length-weighted; 0 without cracks.
-        density_m_per_m2: crack length / pictured area.
-        resurfaced: repaired since the first survey.
-    """
-
-    section_key: str
-    pattern: CrackPattern
-    length_m: float
-    mean_width_mm: float
-    density_m_per_m2: float
-    resurfaced: bool
 
 
 @dataclass(frozen=True)
@@ -108,7 +92,7 @@ class SampleSurvey:
         groups: dict[str, list[SampleTruth]] = {}
         for photo in self.photos:
             groups.setdefault(photo.truth.section_key, []).append(photo.truth)
-        return tuple(_pooled(truths) for truths in groups.values())
+        return tuple(pooled(truths) for truths in groups.values())
 
 
 @dataclass(frozen=True)
@@ -137,7 +121,8 @@ def sample_surveys(seed: int) -> list[SampleSurvey]:
 
 
 def write_sample(folder: Path, seed: int, on_progress: Callable[[int, int], None] | None = None) -> None:
-    """Write `network.geojson`, a folder of photos per survey (`2024`, `2025`) and `truth.csv`.
+    """Write `network.geojson`, a folder of photos per survey (`2024`, `2025`), and what is true of each photo
+    (`truth.csv`) and of each section (`section_truth.csv`).
 
     Args:
         folder: made if missing.
@@ -148,7 +133,7 @@ def write_sample(folder: Path, seed: int, on_progress: Callable[[int, int], None
     (folder / "network.geojson").write_text(json.dumps(_geojson(make_sample_network(seed))), encoding="utf-8")
     surveys = sample_surveys(seed)
     total, done = sum(len(survey.photos) for survey in surveys), 0
-    columns = [field.name for field in dataclasses.fields(SampleTruth)]
+    columns = [field.name for field in dataclasses.fields(SampleTruth) if field.name != "quantities"]
     with (folder / "truth.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["survey", "photo", *columns])
@@ -161,6 +146,12 @@ def write_sample(folder: Path, seed: int, on_progress: Callable[[int, int], None
                 done += 1
                 if on_progress:
                     on_progress(done, total)
+    with (folder / "section_truth.csv").open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file)
+        table.writerow(["survey", *columns])
+        for survey in surveys:
+            for truth in survey.section_truths:
+                table.writerow([survey.surveyed_on.year, *(getattr(truth, column) for column in columns)])
 
 
 def _geojson(sections: list[SectionRecord]) -> dict[str, object]:
@@ -182,26 +173,27 @@ def _geojson(sections: list[SectionRecord]) -> dict[str, object]:
 
 
 def _plans(seed: int, count: int) -> list[_Plan]:
-    """Give each section its pattern, extent and width; the best begin sound, the worst get repaired."""
+    """Give each section its pattern, extent and width; some begin sound, the worst get repaired."""
     rng = np.random.default_rng([seed, 2])
     patterns = [_PATTERNS[i % len(_PATTERNS)] for i in rng.permutation(count)]
     extents = rng.permutation(np.linspace(0.25, 0.75, count))
-    widths = rng.permutation(np.linspace(5.0, 11.0, count))
+    widths = rng.permutation(np.concatenate([np.linspace(*span, count // 2) for span in WIDTHS_MM]))
     order = np.argsort(extents)
+    sound = [i for i in order if patterns[i] not in AREA_PATTERNS][:_SOUND]
     plans = []
     for i in range(count):
         first, width = float(extents[i]), float(widths[i])
-        if patterns[i] is CrackPattern.ALLIGATOR:
-            width *= 0.7
-        sound, repaired = i in order[:_SOUND], i in order[-_REPAIRED:]
+        if patterns[i] in AREA_PATTERNS:
+            first = 0.5 + first / 2  # less of it would be single cracks
+        repaired = i in order[-_REPAIRED:]
         second = 0.0 if repaired else min(1.0, first * rng.uniform(1.25, 1.55))
-        if sound:  # its cracks are new, few and fine
-            first, second, width = 0.0, 0.15, 0.5 * width
+        if i in sound:  # its cracks are new, few and fine
+            first, second, width = 0.0, 0.3, WIDTHS_MM[0][0]
         plans.append(
             _Plan(
                 pattern=patterns[i],
                 extents=(first, second),
-                widths_mm=(width, width * rng.uniform(1.15, 1.4)),
+                widths_mm=(width, width * rng.uniform(1.15, 1.3)),
                 repaired=repaired,
             )
         )
@@ -243,7 +235,14 @@ def _photo(
         longitude=longitude,
         heading_deg=heading_deg,
         taken_at=_moment(survey, index, section, share, now),
-        truth=_truth(section.section_key, plan.pattern, scene),
+        truth=picture_truth(
+            section.section_key,
+            plan.pattern,
+            scene.courses,
+            (HEIGHT_PX, WIDTH_PX),
+            gsd_mm_per_px=GSD_MM_PER_PX,
+            resurfaced=resurfaced,
+        ),
         scene=scene,
     )
 
@@ -270,32 +269,3 @@ def _position(section: SectionRecord, share: float, now: np.random.Generator) ->
     longitude, latitude, _ = WGS84.fwd(longitude, latitude, 90, east_m)
     longitude, latitude, _ = WGS84.fwd(longitude, latitude, 0, north_m)
     return float(longitude), float(latitude), float((azimuth_deg + now.normal(0, 0.8)) % 360)
-
-
-def _truth(section_key: str, pattern: CrackPattern, scene: Scene) -> SampleTruth:
-    length_m = visible_length_px(list(scene.courses), HEIGHT_PX, WIDTH_PX) * GSD_MM_PER_PX / 1000
-    lengths = [float(np.hypot(*np.diff(course.points_px, axis=0).T).sum()) for course in scene.courses]
-    widths = [float(course.widths_px.mean()) for course in scene.courses]
-    seen = length_m > 0
-    return SampleTruth(
-        section_key=section_key,
-        pattern=pattern if seen else CrackPattern.NONE,
-        length_m=length_m,
-        mean_width_mm=float(np.average(widths, weights=lengths)) * GSD_MM_PER_PX if seen else 0.0,
-        density_m_per_m2=length_m / PHOTO_AREA_M2,
-        resurfaced=scene.resurfaced,
-    )
-
-
-def _pooled(truths: list[SampleTruth]) -> SampleTruth:
-    length_m = sum(truth.length_m for truth in truths)
-    widths = sum(truth.mean_width_mm * truth.length_m for truth in truths)
-    patterns = [truth.pattern for truth in truths if truth.pattern is not CrackPattern.NONE]
-    return SampleTruth(
-        section_key=truths[0].section_key,
-        pattern=patterns[0] if patterns else CrackPattern.NONE,
-        length_m=length_m,
-        mean_width_mm=widths / length_m if length_m else 0.0,
-        density_m_per_m2=length_m / (len(truths) * PHOTO_AREA_M2),
-        resurfaced=truths[0].resurfaced,
-    )

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 
 from engine.synthesis import crack_network
 
@@ -24,6 +24,9 @@ class CrackPattern(StrEnum):
     DIAGONAL = "diagonal"
     ALLIGATOR = "alligator"
     BLOCK = "block"
+
+
+AREA_PATTERNS = frozenset({CrackPattern.ALLIGATOR, CrackPattern.BLOCK})
 
 
 @dataclass(frozen=True)
@@ -53,28 +56,18 @@ def crack_courses(
         extent: 0 (nothing) to 1 (all cracks in full length).
         mean_width_px: mean over the length of all courses, > 0.
     """
-    rng = np.random.default_rng(seed)
     if pattern is CrackPattern.NONE or extent <= 0:
         return []
-    if pattern is CrackPattern.ALLIGATOR:
-        cell_px, band_px = rng.uniform(62, 85), rng.uniform(300, 420)
-        lines = _network(rng, height_px, width_px, cell_px, band_px=band_px, extent=extent)
-    elif pattern is CrackPattern.BLOCK:
-        cell_px, band_px = rng.uniform(210, 270), 4.0 * width_px
-        lines = _network(rng, height_px, width_px, cell_px, band_px=band_px, extent=extent)
+    if pattern in AREA_PATTERNS:
+        edges = _network(tuple(seed), pattern, height_px, width_px)
+        lines = list(edges[: max(3, round(len(edges) * extent))])
     else:
+        rng = np.random.default_rng(seed)
         lines = [_grown(line, extent) for line in _single_lines(rng, pattern, height_px, width_px)]
-    tapers = pattern not in {CrackPattern.ALLIGATOR, CrackPattern.BLOCK}
+    tapers = pattern not in AREA_PATTERNS
     widths = [_widths(np.random.default_rng([*seed, i]), line, tapers) for i, line in enumerate(lines)]
     mean = np.average([float(width.mean()) for width in widths], weights=[_length(line) for line in lines])
     return [Course(line, width * mean_width_px / mean) for line, width in zip(lines, widths, strict=True)]
-
-
-def visible_length_px(courses: list[Course], height_px: int, width_px: int) -> float:
-    """Length of the courses within the picture."""
-    frame = shapely.box(-0.5, -0.5, width_px - 0.5, height_px - 0.5)
-    lines = [shapely.linestrings(course.points_px) for course in courses]
-    return float(sum(shapely.length(shapely.intersection(line, frame)) for line in lines))
 
 
 def _single_lines(
@@ -128,21 +121,26 @@ def _grown(line: Points, extent: float) -> Points:
     return line[: max(4, round(len(line) * extent))]
 
 
+@lru_cache(maxsize=128)
 def _network(
-    rng: np.random.Generator, height_px: int, width_px: int, cell_px: float, *, band_px: float, extent: float
-) -> list[Points]:
-    """Cell edges of a band along the lane, the nearest to the band's heart first, as far as `extent`."""
+    seed: tuple[int, ...], pattern: CrackPattern, height_px: int, width_px: int
+) -> tuple[Points, ...]:
+    """Cell edges of a band along the lane, the nearest to its heart first; both surveys take theirs."""
+    rng = np.random.default_rng(seed)
+    if pattern is CrackPattern.ALLIGATOR:
+        cell_px, band_px, tries = rng.uniform(62, 85), rng.uniform(300, 420), 3
+    else:
+        cell_px, band_px, tries = rng.uniform(210, 270), 4.0 * width_px, 10
     heart = np.array([rng.uniform(0.35, 0.65) * width_px, rng.uniform(0.35, 0.65) * height_px])
     stretch = np.array([1.0, 0.6])  # it spreads along the wheel path first
     best: list[Points] = []
-    for _ in range(3):  # some patches lie in a corner: take the fullest
+    for _ in range(tries):  # some patches lie in a corner, or lack many edges: take the fullest
         edges = [_coarser(edge) for edge in crack_network(rng, height_px, width_px, cell_px=cell_px)]
         inside = [edge for edge in edges if abs(edge[:, 0].mean() - heart[0]) < band_px / 2]
         if sum(map(_length, inside)) > sum(map(_length, best)):
             best = inside
     away = [float(np.hypot(*((edge.mean(axis=0) - heart) * stretch))) for edge in best]
-    order = np.argsort(away, kind="stable")
-    return [best[i] for i in order[: max(3, round(len(best) * extent))]]
+    return tuple(best[i] for i in np.argsort(away, kind="stable"))
 
 
 def _coarser(edge: Points) -> Points:

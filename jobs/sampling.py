@@ -3,19 +3,21 @@
 from sqlalchemy.orm import Session
 
 from db import jobs as job_rows
-from db import queries
+from db import profiles, queries
 from db.models import Network, Survey
 from db.registry import promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
 from engine.archives import SourceFile
-from engine.sample import SAMPLE_SEED, SampleSurvey, make_sample_network, sample_surveys
+from engine.errors import SettingsError
+from engine.sample import SAMPLE_CAMERA, SAMPLE_SEED, SampleSurvey, make_sample_network, sample_surveys
 from engine.vocabulary import JobKind
 from jobs import queue
 from jobs.importing import check_and_store, place, save_items
 from jobs.running import RunningJob
 
 NETWORK_NAME = "Sample network (fictional)"
+CAMERA_NAME = "Sample camera, looking straight down"
 
 
 def make_sample(job: RunningJob) -> None:
@@ -70,9 +72,21 @@ def _survey(job: RunningJob, network_id: int, sample: SampleSurvey) -> Survey:
                 network_id=network_id,
                 name=sample.name,
                 surveyed_on=sample.surveyed_on,
-                profile="Sample camera, looking straight down",
+                profile=CAMERA_NAME,
                 gsd_mm_per_px=sample.gsd_mm_per_px,
+                camera_profile_id=_camera(session, job.claimed.agency_id),
             )
             session.add(survey)
             session.flush()
         return survey
+
+
+def _camera(session: Session, agency_id: int) -> int:
+    """The sample's camera profile: an agency's own of that name stays as it is."""
+    try:
+        return profiles.find_profile(session, agency_id, CAMERA_NAME).id
+    except SettingsError:
+        return profiles.add_profile(
+            session, agency_id=agency_id, name=CAMERA_NAME, kind=SAMPLE_CAMERA.kind,
+            parameters=SAMPLE_CAMERA.as_dict(),
+        ).id  # fmt: skip

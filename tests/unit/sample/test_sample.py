@@ -187,3 +187,8 @@ def test_writing_the_sample_to_a_folder(tmp_path: Path, monkeypatch: pytest.Monk
         ("2024", "001.jpg"), ("2024", "002.jpg"), ("2025", "001.jpg"), ("2025", "002.jpg"),
     ]  # fmt: skip
     assert float(rows[0]["density_m_per_m2"]) == pytest.approx(few[0].photos[0].truth.density_m_per_m2)
+    rows = list(csv.DictReader((tmp_path / "out" / "section_truth.csv").open(encoding="utf-8")))
+    assert [row["survey"] for row in rows] == ["2024", "2025"]
+    truth = few[1].section_truths[0]
+    assert (rows[1]["pattern"], rows[1]["severity"]) == (truth.pattern, truth.severity)
+    assert float(rows[1]["condition_index"]) == pytest.approx(truth.condition_index)
