@@ -31,6 +31,8 @@ if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
 
 MEASURING = ("agreement", "camera", "severity_standard")
 """Settings of a result that say how it was measured, not how it was predicted."""
+CHAINAGE_TOLERANCE_M = 1.0
+"""Sections that overlap by less lie one behind the other: agencies round chainage to whole metres."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,13 @@ class StoredSections:
 
 
 class PhotoPlace(NamedTuple):
-    """Where a photo lies along its section, and where it looks."""
+    """Where a photo lies along its road, and where it looks.
+
+    `stretch` is shared by the sections of one lane along which chainage runs on; None off the network.
+    """
 
     id: int
-    section_id: int | None
+    stretch: int | None
     chainage_m: float | None
     heading_deg: float | None
 
@@ -205,7 +210,26 @@ def photo_places(session: Session, survey_id: int) -> list[PhotoPlace]:
         .where(SurveyImage.survey_id == survey_id)
         .order_by(SurveyImage.captured_at, SurveyImage.original_name, SurveyImage.id)
     )
-    return [PhotoPlace(*row) for row in rows]
+    stretches = _stretches(session, survey_id)
+    return [PhotoPlace(row[0], stretches.get(row[1]), *row[2:]) for row in rows]
+
+
+def _stretches(session: Session, survey_id: int) -> dict[int | None, int]:
+    """The stretch of each section with photos of the survey, named after its first section."""
+    rows = session.execute(
+        select(Section.id, Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m)
+        .where(Section.id.in_(select(SurveyImage.section_id).where(SurveyImage.survey_id == survey_id)))
+        .order_by(Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m, Section.id)
+    )
+    stretches: dict[int | None, int] = {}
+    first, lane, end_m = 0, None, 0.0
+    for row in rows:
+        # Chainage that begins anew in each section says nothing of how far its photos are from another's.
+        if lane != row[1:4] or row.from_m < end_m - CHAINAGE_TOLERANCE_M:
+            first, lane = row.id, row[1:4]
+        end_m = row.to_m
+        stretches[row.id] = first
+    return stretches
 
 
 def stored_grounds(
