@@ -170,6 +170,7 @@ def measure_ground(
     surveyed: Mask | None,
     lane_px: tuple[float, float] | None,
     standard: SeverityStandard = D6433,
+    photo_gsd_mm_per_px: Floats | None = None,
 ) -> GroundMeasurement:
     """Measure, type and grade the cracks of a rectified picture.
 
@@ -180,6 +181,7 @@ def measure_ground(
         surveyed: bool (H, W), the part of the lane that counts; None: the whole picture.
         lane_px: columns of the lane's left and right edge; None: not known, no zones.
         standard: thresholds of severity.
+        photo_gsd_mm_per_px: float (H,), the photo's own by row: severities go by the coarser of the two.
 
     Raises:
         SettingsError: as `engine.measurement.measure_cracks`.
@@ -200,7 +202,9 @@ def measure_ground(
     )
     left, right = lane_px or (None, None)
     typed = type_cracks(measurement, mask, lane_left_px=left, lane_right_px=right, surveyed=surveyed)
-    distresses = tuple(_graded(distress, gsd_mm_per_px, standard) for distress in typed)
+    coarser = 0.0 if photo_gsd_mm_per_px is None else photo_gsd_mm_per_px
+    rows_gsd = np.broadcast_to(np.maximum(gsd_mm_per_px, coarser), mask.shape[:1])
+    distresses = tuple(_graded(distress, rows_gsd, standard) for distress in typed)
     lines = [line for distress in distresses for line in distress.polylines]
     drawn = np.zeros(mask.shape, np.uint8)
     cv2.polylines(drawn, [np.round(line).astype(np.int32) for line in lines], False, (1,))
@@ -245,12 +249,7 @@ def quantities(distresses: Sequence[TypedDistress]) -> tuple[Quantity, ...]:
 
 def _wheel_path_lines(distresses: Sequence[TypedDistress], zones: Zones) -> list[Floats]:
     """Longitudinal cracks where they run in a wheel path; all of them where the zones are not known."""
-    lines = [
-        line
-        for distress in distresses
-        if distress.kind is DistressType.LONGITUDINAL
-        for line in distress.polylines
-    ]
+    lines = [line for one in distresses if one.kind is DistressType.LONGITUDINAL for line in one.polylines]
     if not zones:
         return lines
     inside = [np.isin(zone_at(line[:, 0], zones), (1, 3)) for line in lines]
@@ -385,13 +384,14 @@ def _tortuosity(course: Floats) -> float | None:
     return max(1.0, length_of(course[:, XY]) / chord) if chord >= 1 else None
 
 
-def _graded(distress: TypedDistress, gsd_mm_per_px: float, standard: SeverityStandard) -> TypedDistress:
+def _graded(distress: TypedDistress, rows_gsd: Floats, standard: SeverityStandard) -> TypedDistress:
     widths = np.concatenate(distress.widths_mm) if distress.widths_mm else np.zeros(0)
+    row = round(float(np.median(np.concatenate(distress.polylines)[:, 1])))  # where most of it lies
     spalled = float(np.mean(widths > standard.spalled_above_mm)) if len(widths) else None
     severity = severity_of(
         distress.kind,
         mean_width_mm=distress.mean_width_mm,
-        gsd_mm_per_px=gsd_mm_per_px,
+        gsd_mm_per_px=float(rows_gsd[row]),
         piece_size_m=distress.piece_size_m,
         spalled_share=spalled,
         standard=standard,

@@ -39,6 +39,7 @@ __all__ = [
     "DownwardProfile",
     "ForwardProfile",
     "GroundFrame",
+    "coarsest_gsd",
     "fit_to_picture",
     "forward_from_four_points",
     "frame_polylines_to_ground",
@@ -134,6 +135,13 @@ def lane_edges_px(profile: CameraProfile, frame: GroundFrame) -> tuple[float, fl
     left, right = lane_edges_m(profile)
     pitch = frame.gsd_mm_per_px / 1000
     return (left - frame.left_m) / pitch, (right - frame.left_m) / pitch
+
+
+def coarsest_gsd(profile: CameraProfile, frame: GroundFrame) -> NDArray[np.float64]:
+    """How much road one pixel of the photo covers in its coarser direction, in mm/px, by row of a frame."""
+    if isinstance(profile, DownwardProfile):
+        return np.full(frame.height_px, profile.gsd)
+    return np.fmax(*gsd_along(profile, _axes(frame)[0]))
 
 
 def plan_frame(

@@ -18,6 +18,7 @@ from engine.geometry import (
     CameraProfile,
     DownwardProfile,
     GroundFrame,
+    coarsest_gsd,
     fit_to_picture,
     frame_polylines_to_ground,
     frame_polylines_to_image,
@@ -110,9 +111,9 @@ def camera_of(session: Session, survey: Survey, asked: Mapping[str, Any]) -> Cam
 def chain_photos(camera: Camera, photos: Sequence[queries.PhotoPlace]) -> dict[int, Extent | None]:
     """Which part of its view each photo of a survey counts, in metres ahead; None where nothing is left.
 
-    Photos are chained within their section. With a ground sampling distance only nothing is said of where a
-    photo lies across the lane: photos side by side would be taken for one, so each counts whole and is not in
-    the answer.
+    Photos are chained over the ends of sections where chainage runs on: a camera that looks ahead sees into
+    the next section. With a ground sampling distance only nothing is said of where a photo lies across the
+    lane: photos side by side would be taken for one, so each counts whole and is not in the answer.
 
     Args:
         camera: of the survey.
@@ -120,12 +121,12 @@ def chain_photos(camera: Camera, photos: Sequence[queries.PhotoPlace]) -> dict[i
     """
     if camera.profile is None:
         return {}
-    of_section: dict[int | None, list[queries.PhotoPlace]] = defaultdict(list)
+    of_stretch: dict[int | None, list[queries.PhotoPlace]] = defaultdict(list)
     for photo in photos:
-        of_section[photo.section_id].append(photo)
+        of_stretch[photo.stretch].append(photo)
     seen = visible_range_m(camera.profile)
     extents: dict[int, Extent | None] = {}
-    for own in of_section.values():
+    for own in of_stretch.values():
         chainages_m = [photo.chainage_m for photo in own]
         headings_deg = [photo.heading_deg for photo in own]
         parts = chain_extents(chainages_m, travel_directions(chainages_m), seen, headings_deg)
@@ -191,6 +192,7 @@ def measure_on_ground(
         surveyed=surveyed,
         lane_px=lane_edges_px(profile, frame),
         standard=camera.standard,
+        photo_gsd_mm_per_px=coarsest_gsd(profile, frame),
     )
     values = _numbers(found.measurement, on_ground, threshold, agreement)
     values |= {

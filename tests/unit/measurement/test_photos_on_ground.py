@@ -11,7 +11,7 @@ import pytest
 from db.queries import PhotoPlace
 from engine.confidence import Agreement
 from engine.errors import CalibrationError
-from engine.geometry import DownwardProfile, ForwardProfile, plan_frame, to_image
+from engine.geometry import DownwardProfile, ForwardProfile, coarsest_gsd, plan_frame, to_image
 from engine.severity import D6433, LTPP
 from jobs.measuring import Camera, chain_photos, frame_of, measure_in_pixels, measure_on_ground
 
@@ -32,7 +32,7 @@ def drawn(lines_px: list[npt.NDArray[np.float64]], width_px: int, height_px: int
     picture = np.zeros((height_px, width_px), np.uint8)
     for line in lines_px:
         cv2.polylines(picture, [np.round(line * 16).astype(np.int32)], False, 255, 6, cv2.LINE_AA, 4)
-    return cv2.GaussianBlur(picture.astype(np.float32) / 255, (0, 0), 1.0)
+    return cv2.GaussianBlur(picture.astype(np.float32) / 255, (0, 0), 1.0).astype(np.float32)
 
 
 def test_crack_of_known_length_on_the_road_is_found_in_a_forward_photo() -> None:
@@ -63,6 +63,27 @@ def test_crack_of_known_length_on_the_road_is_found_in_a_forward_photo() -> None
     assert sum(quantity["length_m"] for quantity in found.quantities) == pytest.approx(
         found.values["crack_length_m"]
     )
+
+
+def test_severity_goes_by_the_photo_where_the_crack_lies() -> None:
+    """Rectified at 1 mm/px throughout, a forward photo is coarser than 3 mm/px from some distance on."""
+    low = replace(FORWARD, height_m=0.8, pitch_deg=25.0, lane_left_m=-0.4, lane_right_m=0.4)
+    camera = stored(low)
+    frame = frame_of(camera, 1024, 640, {}, 7)
+    assert frame is not None and frame.gsd_mm_per_px < 2
+    gsd = coarsest_gsd(low, frame)
+    middle = [int(np.argmin(np.abs(gsd - wanted))) for wanted in (2.3, 6.0)]
+    lines = [
+        np.column_stack(
+            (np.linspace(-0.3, 0.3, 99), np.full(99, frame.far_m - row * frame.gsd_mm_per_px / 1000))
+        )
+        for row in middle
+    ]
+    probability = drawn([to_image(low, line) for line in lines], 1024, 640)
+    found = measure_on_ground(probability, 0.5, AGREEMENT, camera, frame)
+    nearest_first = sorted(found.distresses, key=lambda distress: distress["polylines_m"][0][0][1])
+    assert [distress["severity"] for distress in nearest_first] == ["medium", "not_measurable"]
+    assert {quantity["severity"] for quantity in found.quantities} == {"medium", "not_measurable"}
 
 
 def test_what_lies_beside_the_lane_counts_nowhere() -> None:
@@ -111,7 +132,8 @@ def test_metres_that_two_photos_show_count_once() -> None:
         frame = frame_of(camera, 1024, 640, extents, photo.id)
         if frame is not None:
             half = frame.gsd_mm_per_px / 2000
-            seen.append((photo.chainage_m + frame.near_m - half, photo.chainage_m + frame.far_m + half))
+            at = 1.5 * photo.id
+            seen.append((at + frame.near_m - half, at + frame.far_m + half))
     assert all(end <= start + 0.021 for (_, end), (start, _) in pairwise(seen))
     total = sum(end - start for start, end in seen)
     assert total == pytest.approx(seen[-1][1] - seen[0][0], abs=0.15)
