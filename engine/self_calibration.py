@@ -27,6 +27,8 @@ LONGEST_STEP_M = 15.0
 ASSUMED_FOCAL_SHARE = 1.0
 TRIMMED_SHARE = 0.15
 LEAST_SIGMA_PX = 0.2
+# What looks like paint on bare pavement agrees with itself in no frame but its own.
+LARGEST_HEIGHT_SIGMA_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,8 @@ def self_calibrate(
         seed: of these draws.
 
     Raises:
-        CalibrationError: too few frames, no paint on both sides, or values that make no sense.
+        CalibrationError: too few frames, no paint on both sides or none that agrees, or values that make no
+            sense.
     """
     known = _check(frames, lane_width_m, focal_px, chainages_m, centre_px, k1, k2)
     if focal_px is not None and (k1 or k2):
@@ -115,6 +118,13 @@ def self_calibrate(
     if len(_fitting(seen)) < LEAST_PAIRS:
         uncertainty.pop("roll_deg", None)
     used = np.isfinite(seen.edges.points_left[:, 0]) | np.isfinite(seen.edges.points_right[:, 0])
+    sigma_m = uncertainty.get("height_m", np.inf if resamples > 1 else 0.0)
+    if used.sum() < LEAST_FRAMES or sigma_m > LARGEST_HEIGHT_SIGMA_SHARE * profile.height_m:
+        raise CalibrationError(
+            f"Lane markings in {used.sum()} of {len(seen.lines)} frames do not agree: a height of "
+            f"{profile.height_m:.1f} m would be uncertain by {sigma_m:.1f} m.",
+            "Choose frames with paint on both sides of the lane, or enter the camera by four points.",
+        )
     return SelfCalibration(
         profile=values,
         uncertainty=uncertainty,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from engine.camera_profiles import ForwardProfile
 from engine.errors import CalibrationError
+from engine.pavement import procedural_pavement
 from engine.self_calibration import self_calibrate
 from tests.unit.calibration.conftest import render_road
 
@@ -138,3 +139,10 @@ def test_what_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(CalibrationError, match=said):
         self_calibrate(frames, **options)  # type: ignore[arg-type]
+
+
+def test_pavement_without_paint_gives_no_camera() -> None:
+    generator = np.random.default_rng(3)
+    frames = [procedural_pavement(generator, 240, 360) for _ in range(6)]
+    with pytest.raises(CalibrationError, match="four points"):
+        self_calibrate(frames, resamples=20)
