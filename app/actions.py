@@ -6,7 +6,7 @@ Each checks the role, writes in one transaction with its audit event, and only t
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,6 @@ from db.models import (
     AuditEvent,
     Checkpoint,
     Job,
-    Network,
     Survey,
     SurveyImage,
     User,
@@ -32,7 +31,6 @@ from db.registry import ensure_checkpoint, promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
 from engine.errors import EngineError, SettingsError
-from engine.networks import read_network
 from engine.severity import D6433, STANDARDS, standard_from
 from engine.vocabulary import JobKind, Role
 from jobs import queue
@@ -79,16 +77,6 @@ class PermissionDeniedError(EngineError):
     """The person's role does not allow the action."""
 
 
-@dataclass(frozen=True)
-class ImportedNetwork:
-    """What became of a GIS file."""
-
-    network_id: int
-    sections: int
-    length_km: float
-    problems: list[str] = field(default_factory=list)
-
-
 def local_actor() -> Actor:
     """The one engineer of an installation without sign-in (it listens on this machine only)."""
     with transaction() as session:
@@ -130,35 +118,6 @@ def clean_name(name: str, thing: str) -> str:
     if not cleaned or len(cleaned) > 200:
         raise SettingsError(f"The name of the {thing} has {len(cleaned)} characters.", "Give it 1 to 200.")
     return cleaned
-
-
-def import_network(actor: Actor, path: Path, name: str, file_name: str | None = None) -> ImportedNetwork:
-    """Read a GIS file of road sections into a new network.
-
-    Args:
-        actor: who asks.
-        path: the file on this machine.
-        name: of the new network.
-        file_name: the name people know the file by, where it differs from the path's.
-
-    Raises:
-        NetworkFileError: the file cannot be used; nothing was saved.
-        SettingsError: the name is taken.
-    """
-    require(actor, Role.ENGINEER, "import a network")
-    name = clean_name(name, "network")
-    read = read_network(path, name=file_name)
-    with transaction() as session:
-        if queries.find_network(session, actor.agency_id, name) is not None:
-            raise SettingsError(f"There is a network named {name!r} already.", "Choose another name.")
-        network = Network(agency_id=actor.agency_id, name=name)
-        session.add(network)
-        session.flush()
-        queries.add_sections(session, network.id, read.sections)
-        record_event(session, actor, "network.import", name, sections=len(read.sections))
-        network_id = network.id
-    length_km = sum(section.length_m for section in read.sections) / 1000
-    return ImportedNetwork(network_id, len(read.sections), length_km, list(read.problems))
 
 
 def create_survey(actor: Actor, form: SurveyForm) -> int:

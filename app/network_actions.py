@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select, update
 
-from app.actions import Actor, ImportedNetwork, clean_name, record_event, require
+from app.actions import Actor, clean_name, record_event, require
 from app.network_data import EDITABLE, get_network
 from db import queries
 from db.models import Network, Section, SectionResult
@@ -25,6 +25,16 @@ from engine.vocabulary import Role
 # More than these help nobody in one message.
 SAID_PROBLEMS = 10
 ROWS_AT_ONCE = 500
+
+
+@dataclass(frozen=True)
+class ImportedNetwork:
+    """What became of a GIS file."""
+
+    network_id: int
+    sections: int
+    length_km: float
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
