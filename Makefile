@@ -56,12 +56,14 @@ format: $(VENV)/.dev ## put the code into the house style
 	$(BIN)/ruff format .
 
 bench: $(VENV)/.dev ## the benchmarks, one after the other
-	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file; done
+	@set -e; for file in tests/benchmarks/bench_*.py; do echo "== $$file"; PYTHONPATH=. $(BIN)/python $$file; done
 
-accuracy: $(VENV)/.dev ## scores on labelled images: shipped, trained, adapted without labels; some hours (DATA_DIR=folder)
-	@test -d $(DATA_DIR) || { echo "No labelled images in $(DATA_DIR): give DATA_DIR=folder" >&2; exit 1; }
-	@missed=0; for file in accuracy accuracy_adaptation accuracy_papers; do \
-	  echo "== $$file"; $(BIN)/python tests/benchmarks/$$file.py $(DATA_DIR) || missed=1; done; exit $$missed
+accuracy: $(VENV)/.dev ## measuring, scores on labelled images, adaptation without labels; some hours (DATA_DIR=folder)
+	@missed=0; for file in measurement sample; do \
+	  echo "== accuracy_$$file"; PYTHONPATH=. $(BIN)/python tests/benchmarks/accuracy_$$file.py || missed=1; done; \
+	test -d $(DATA_DIR) || { echo "No labelled images in $(DATA_DIR): give DATA_DIR=folder" >&2; exit 1; }; \
+	for file in accuracy accuracy_geometry accuracy_density accuracy_adaptation ablation_adaptation accuracy_papers; do \
+	  echo "== $$file"; PYTHONPATH=. $(BIN)/python tests/benchmarks/$$file.py $(DATA_DIR) || missed=1; done; exit $$missed
 
 clean: ## remove caches and build outputs; .venv and the data folder stay
 	rm -rf build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,12 +1,13 @@
 """Each part of the label-free adaptation by itself: what it is worth on each data set.
 
-Run: python tests/benchmarks/ablation_adaptation.py DATA_DIR --out DIR [--minutes 1.5] [--only cfd ...]
+Run: python tests/benchmarks/ablation_adaptation.py DATA_DIR [--out DIR] [--minutes 2] [--only cfd ...]
 A variant is the recipe in force with one thing changed; the measures are those of accuracy_adaptation.py.
-What was stopped goes on. A part stays only where it pays on at least two of the three sets.
+With --out, what was stopped goes on. A part stays only where it pays on at least two of the three sets.
 """
 
 import argparse
 import multiprocessing
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -45,14 +46,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("data_dir", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=1.5, help="on two cores, of each")
+    parser.add_argument("--out", type=Path, help="folder for the runs; a temporary one by default")
+    parser.add_argument("--minutes", type=float, default=2.0, help="on two cores, of each")
     parser.add_argument("--only", nargs="*", default=list(MEASURE))
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS))
     parser.add_argument("--jobs", type=int, default=2, help="at once, one thread each")
     options = parser.parse_args()
+    out = options.out or Path(tempfile.mkdtemp(prefix="pavescope-ablation-"))
     tasks = [(name, variant) for variant in options.variants for name in options.only]
-    work = partial(run, data_dir=options.data_dir, minutes=options.minutes, out=options.out)
+    work = partial(run, data_dir=options.data_dir, minutes=options.minutes, out=out)
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(options.jobs, context, _one_thread) as pool:
         for (name, variant), found in zip(tasks, pool.map(work, tasks), strict=True):
