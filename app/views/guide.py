@@ -3,7 +3,14 @@
 import streamlit as st
 
 from app import data
+from app.components.text import words
 from db.settings import get_settings
+from engine.condition import FORMULAS
+
+NAMES = {
+    "crack_density_m_per_m2": "Crack density", "paser": "PASER", "hpms_cracking_percent": "HPMS percent",
+    "unified_crack_index": "Unified Crack Index",
+}  # fmt: skip
 
 st.title("Help")
 numbers, installation = st.columns([3, 2])
@@ -24,16 +31,27 @@ with numbers:
 **Pixels are not millimetres.** Without a GSD nothing is given in metres or millimetres, and surveys made with
 different cameras must not be compared by pixel numbers. Sections are averages over their photos, weighted
 by the area seen; a section without photos is grey and counts as unknown, not as good. A crack's direction is
-0° along the photo's width and 90° along its height.
+0° across the lane and 90° along it.
 """
+    )
+    st.subheader("Formulas and standards")
+    st.table(
+        {
+            "Measure": [NAMES.get(name) or words(name) for name in FORMULAS],
+            "Formula": [formula for formula, _ in FORMULAS.values()],
+            "Standard": [standard for _, standard in FORMULAS.values()],
+        },
+        border="horizontal",
     )
     st.subheader("From photos to the map")
     st.markdown(
         "1. **Road networks**: import the agency's sections.\n"
         "2. **New survey**: upload photos with GPS, or with a track.\n"
         "3. **Check**: look at what was refused, and at positions off the network.\n"
-        "4. **Start the analysis**, and close the page if you like.\n"
-        "5. **Network map**: the sections by condition; click a section, then a photo."
+        "4. **Cameras**: say how the camera looks at the road, or let the survey calibrate it.\n"
+        "5. **Start the analysis**, and close the page if you like.\n"
+        "6. **Network map** and **Sections**: the network by condition; click a section, then a photo.\n"
+        "7. **Adapt** where the photos look unlike what the checkpoint knows; **Change** between two surveys."
     )
 with installation:
     st.subheader("This installation")
