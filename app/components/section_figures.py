@@ -21,7 +21,7 @@ from app.components.measures import (
 from app.components.messages import plain
 from app.components.text import MISSING, chainage, interval, number
 from db.rollup import SPREAD_FLAG
-from engine.condition import FORMULAS
+from engine.condition import FORMULAS, rating_of
 
 Row = Mapping[Any, Any]
 
@@ -80,8 +80,12 @@ def _condition_figures(section: Row, rolled: Row) -> None:
     _metric(cells[0], INDEX.caption, number(condition["value"], 0), ends,
             f"{INDEX.formula}. {INDEX.standard}. {INDEX_INTERVAL}")  # fmt: skip
     sources = " ".join(f"{'. '.join(FORMULAS[measure])}." for measure in ("rating", "paser"))
-    _metric(cells[1], "Rating", str(condition["rating"]).capitalize(),
-            f"PASER {condition['paser']}: {condition['action']}", sources)  # fmt: skip
+    under = f"PASER {condition['paser']}: {condition['action']}"
+    if condition["value_low"] < condition["value"]:
+        # What should be done is not known where the index is but an upper bound.
+        worst = rating_of(condition["value_low"])
+        under = f"at best; {worst} at worst: {condition['not_measurable_share']:.0%} without severity"
+    _metric(cells[1], "Rating", str(condition["rating"]).capitalize(), under, sources)
     percent = section[HPMS.column]
     grade = HPMS.grade(percent) or MISSING
     _metric(cells[2], HPMS.caption, number(percent, 0, "%"), f"{grade} · no interval",
