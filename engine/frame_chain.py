@@ -6,7 +6,6 @@ c + far; driven towards lower chainage (-1), from c - near to c - far.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -15,6 +14,11 @@ LARGEST_OFFSET_M = 0.3
 CURVE_WINDOW_M = 15.0
 """Curvature is taken from the headings this far before and after a photo: single headings are noisy."""
 SMALLEST_PART_M = 0.01
+TURN_BACK_M = 5.0
+"""Positions of a vehicle that stands or creeps jump to and fro by less."""
+MOST_NEIGHBOURS = 10
+SURE_SHARE = 0.3
+"""Headings that are more across the road, or cancel each other out by more, say nothing."""
 
 Extent = tuple[float, float]
 
@@ -65,26 +69,94 @@ def chain_extents(
     return extents
 
 
-def travel_directions(chainages_m: Sequence[float | None]) -> list[int]:
-    """Direction of each photo, from how chainage changes along photos in the order in which they were taken.
+def travel_directions(
+    chainages_m: Sequence[float | None],
+    headings_deg: Sequence[float | None] | None = None,
+    line_headings_deg: Sequence[float | None] | None = None,
+) -> list[int]:
+    """Direction of each photo: by its heading against the road's where both are known, else by chainage.
+
+    Positions jitter. A vehicle has turned round when it went back by more than `TURN_BACK_M`, and headings
+    are those of the photos in a row that lie as near.
+
+    Args:
+        chainages_m: of photos in the order in which they were taken; None where unknown.
+        headings_deg: of the photos, clockwise from north.
+        line_headings_deg: of rising chainage at each photo, likewise.
 
     Returns:
-        +1 or -1 for each; that of the photos before where chainage does not change or is unknown, +1 where
-        nothing says otherwise.
+        +1 or -1 for each; that of the photos before where nothing is known, +1 where nothing says otherwise.
     """
     known = [(photo, at) for photo, at in enumerate(chainages_m) if at is not None]
-    found: dict[int, int] = {}
-    for (earlier, start), (later, end) in pairwise(known):
-        if end != start:
-            found[later] = 1 if end > start else -1
-            # The first photo, and the first after a turn, go where the next one lies.
-            found.setdefault(earlier, found[later])
+    by_chainage = dict(zip((photo for photo, _ in known), _ways([at for _, at in known]), strict=True))
+    if headings_deg is not None and line_headings_deg is not None:
+        by_chainage |= _ways_by_heading(known, headings_deg, line_headings_deg)
+    last = by_chainage[known[0][0]] if known else 1
     directions: list[int] = []
-    last = next((found[photo] for photo in sorted(found)), 1)
     for photo in range(len(chainages_m)):
-        last = found.get(photo, last)
+        last = by_chainage.get(photo, last)
         directions.append(last)
     return directions
+
+
+def _ways(at_m: list[float]) -> list[int]:
+    """+1 or -1 by chainage alone."""
+    ways = [1] * len(at_m)
+    if not at_m:
+        return ways
+    way, begin, lowest, highest = 0, 0, 0, 0
+    for place, at in enumerate(at_m):
+        # Of photos at one chainage the last is where it turned.
+        lowest = place if at <= at_m[lowest] else lowest
+        highest = place if at >= at_m[highest] else highest
+        if way >= 0 and at_m[highest] - at > TURN_BACK_M:
+            new, turn = -1, highest
+        elif way <= 0 and at - at_m[lowest] > TURN_BACK_M:
+            new, turn = 1, lowest
+        else:
+            continue
+        if way:
+            # After a jump, to another pass, the photo that it led to begins the new drive.
+            jumped = turn > 0 and abs(at_m[turn] - at_m[turn - 1]) > abs(at_m[turn + 1] - at_m[turn])
+            first = turn if jumped else turn + 1
+            ways[begin:first] = [way] * (first - begin)
+            begin = first
+        way, lowest, highest = new, place, place
+    # Never that far to and fro: all of it goes where it ends.
+    ways[begin:] = [way or (-1 if at_m[-1] < at_m[0] else 1)] * (len(at_m) - begin)
+    return ways
+
+
+def _ways_by_heading(
+    known: Sequence[tuple[int, float]],
+    headings_deg: Sequence[float | None],
+    line_headings_deg: Sequence[float | None],
+) -> dict[int, int]:
+    """+1 or -1 of the photos whose neighbours' headings agree: those of a standing vehicle are noise."""
+    at = np.array([place for _, place in known])
+    along = np.zeros(len(known))
+    for place, (photo, _) in enumerate(known):
+        heading, line = headings_deg[photo], line_headings_deg[photo]
+        if heading is not None and line is not None:
+            along[place] = np.cos(np.radians(heading - line))
+    along[np.abs(along) < SURE_SHARE] = 0  # across the road
+    weights, total = np.abs(along), along.copy()
+    for side in (1, -1):
+        near = np.ones(len(at), dtype=bool)
+        for step in range(1, min(MOST_NEIGHBOURS + 1, len(at))):
+            here = np.arange(len(at))
+            there = here + side * step
+            inside = (there >= 0) & (there < len(at))
+            there = np.where(inside, there, here)
+            near &= inside & (np.abs(at[there] - at) <= TURN_BACK_M)
+            total += np.where(near, along[there], 0)
+            weights += np.where(near, np.abs(along[there]), 0)
+    sure = np.abs(total) > SURE_SHARE * weights
+    return {
+        photo: 1 if total[place] > 0 else -1
+        for place, (photo, _) in enumerate(known)
+        if sure[place] and along[place]
+    }
 
 
 def _share(views: list[_View], extents: list[Extent | None]) -> None:

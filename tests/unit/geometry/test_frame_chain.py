@@ -129,7 +129,68 @@ def test_headings_of_the_other_direction_are_no_curve() -> None:
 
 
 def test_direction_from_the_order_of_photos() -> None:
-    assert travel_directions([1.0, 2.0, 2.0, 3.0, None, 2.0, 1.0]) == [1, 1, 1, 1, 1, -1, -1]
+    there_and_back = [1.0, 20.0, 20.0, 30.0, None, 20.0, 1.0]
+    assert travel_directions(there_and_back) == [1, 1, 1, 1, 1, -1, -1]
     assert travel_directions([None, 9.0, 8.0]) == [-1, -1, -1]
     assert travel_directions([5.0, None]) == [1, 1]
     assert travel_directions([]) == []
+    assert travel_directions([30.0, 20.0, 10.0, 40.0, 30.0, 20.0]) == [-1] * 6, "two passes"
+    assert travel_directions([0.0, 10.0, 20.0, 10.0, 0.0, 10.0]) == [1, 1, 1, -1, -1, 1]
+
+
+JITTERED: list[float | None] = [0, 5, 10, 10.2, 9.9, 10.1, 15, 20]
+
+
+@pytest.mark.parametrize("headings", [None, [90.0] * 8])
+@pytest.mark.parametrize("way", [1, -1])
+def test_a_step_back_is_no_turn(way: int, headings: list[float | None] | None) -> None:
+    at = [None if place is None else way * place for place in JITTERED]
+    ways = travel_directions(at)
+    assert ways == [way] * 8
+    extents = chain_extents(at, ways, (4.0, 16.0), headings)
+    assert sum(extent[1] - extent[0] for extent in extents if extent) == pytest.approx(32.0)
+    assert extents[0] is not None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.floats(0, 12), st.floats(-1, 1), st.booleans()),
+        min_size=2,
+        max_size=30,
+    ),
+    st.sampled_from([1, -1]),
+    st.booleans(),
+)
+def test_jitter_turns_no_photo_and_counts_no_metre_twice(
+    steps: list[tuple[float, float, bool]], way: int, with_headings: bool
+) -> None:
+    at: list[float | None] = []
+    headings: list[float | None] = []
+    place = 0.0
+    for step, jitter, stands in [(20.0, 0.0, False), *steps, (20.0, 0.0, False)]:
+        place += 0.0 if stands else step
+        at.append(way * (place + jitter))
+        headings.append(90.0 if way > 0 else 270.0)
+    headings = headings if with_headings else [None] * len(at)
+    ways = travel_directions(at, headings, [90.0] * len(at))
+    assert ways == [way] * len(at)
+    known = [place for place in at if place is not None]
+    parts = road_parts(known, ways, chain_extents(known, ways, (4.0, 16.0)))
+    assert sum(end - start for start, end in parts) == pytest.approx(union_length(parts))
+
+
+def test_headings_tell_both_directions_in_any_order() -> None:
+    at = [0.0, 40.0, 10.0, 30.0, 20.0, 20.0]
+    looks = [350.0, 170.0, 10.0, 200.0, None, 180.0]
+    line = [0.0, 0.0, 0.0, 5.0, 0.0, 0.0]
+    # What has no heading goes where chainage does.
+    assert travel_directions(at, looks, line)[:4] == [1, -1, 1, -1]
+    assert travel_directions(at, [90.0] * 6, line) == travel_directions(at), "across the road says nothing"
+    assert travel_directions([20.0, 10.0], [0.0, 0.0], [0.0, 0.0]) == [1, 1]
+
+
+def test_headings_of_a_standing_vehicle_are_noise() -> None:
+    at = [0.0, 10.0, 20.0, 20.2, 19.9, 20.1, 22.0, 30.0, 40.0]
+    looks: list[float | None] = [0.0, 0.0, 0.0, 180.0, 0.0, 180.0, 0.0, 0.0, 0.0]
+    assert travel_directions(at, looks, [0.0] * 9) == [1] * 9
