@@ -33,6 +33,8 @@ MEASURING = ("agreement", "camera", "severity_standard")
 """Settings of a result that say how it was measured, not how it was predicted."""
 CHAINAGE_TOLERANCE_M = 1.0
 """Sections that overlap by less lie one behind the other: agencies round chainage to whole metres."""
+LARGEST_LENGTH_DIFFERENCE = 0.05
+"""Lines are drawn less exactly than chainage is measured; where they differ by more, chainage is wrong."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,15 @@ class StoredSections:
 class PhotoPlace(NamedTuple):
     """Where a photo lies along its road, and where it looks.
 
-    `stretch` is shared by the sections of one lane along which chainage runs on; None off the network.
+    Attributes:
+        stretch: shared by the sections of one lane along which chainage runs on; None off the network.
+        along_m: its chainage, in metres that were driven.
+        heading_deg: clockwise from north.
     """
 
     id: int
     stretch: int | None
-    chainage_m: float | None
+    along_m: float | None
     heading_deg: float | None
 
 
@@ -211,24 +216,48 @@ def photo_places(session: Session, survey_id: int) -> list[PhotoPlace]:
         .order_by(SurveyImage.captured_at, SurveyImage.original_name, SurveyImage.id)
     )
     stretches = _stretches(session, survey_id)
-    return [PhotoPlace(row[0], stretches.get(row[1]), *row[2:]) for row in rows]
+    return [
+        PhotoPlace(row.id, *_along(stretches.get(row.section_id), row.chainage_m), row.heading_deg)
+        for row in rows
+    ]
 
 
-def _stretches(session: Session, survey_id: int) -> dict[int | None, int]:
-    """The stretch of each section with photos of the survey, named after its first section."""
+class _Stretch(NamedTuple):
+    """A section in its stretch (named after its first section): where it begins, in metres driven."""
+
+    id: int
+    from_m: float
+    along_m: float
+    metres_per_chainage: float
+
+
+def _along(section: _Stretch | None, chainage_m: float | None) -> tuple[int | None, float | None]:
+    if section is None or chainage_m is None:
+        return None, None
+    return section.id, section.along_m + (chainage_m - section.from_m) * section.metres_per_chainage
+
+
+def _stretches(session: Session, survey_id: int) -> dict[int | None, _Stretch]:
+    """Where each section with photos of the survey lies in its stretch."""
     rows = session.execute(
-        select(Section.id, Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m)
+        select(Section.id, Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m,
+               Section.length_m)
         .where(Section.id.in_(select(SurveyImage.section_id).where(SurveyImage.survey_id == survey_id)))
         .order_by(Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m, Section.id)
-    )
-    stretches: dict[int | None, int] = {}
-    first, lane, end_m = 0, None, 0.0
+    )  # fmt: skip
+    stretches: dict[int | None, _Stretch] = {}
+    first, lane, end_m, shift = 0, None, 0.0, 0.0
     for row in rows:
         # Chainage that begins anew in each section says nothing of how far its photos are from another's.
         if lane != row[1:4] or row.from_m < end_m - CHAINAGE_TOLERANCE_M:
-            first, lane = row.id, row[1:4]
+            first, lane, shift = row.id, row[1:4], 0.0
         end_m = row.to_m
-        stretches[row.id] = first
+        span_m = row.to_m - row.from_m
+        ratio = row.length_m / span_m if span_m > 0 else 1.0
+        if abs(ratio - 1) <= LARGEST_LENGTH_DIFFERENCE:
+            ratio = 1.0
+        stretches[row.id] = _Stretch(first, row.from_m, row.from_m + shift, ratio)
+        shift += span_m * (ratio - 1)
     return stretches
 
 

@@ -93,7 +93,7 @@ def _frames(
         if image.shape[:2] != (size[1], size[0]):
             continue
         frames.append(image)
-        chainages_m.append(places[index].chainage_m)
+        chainages_m.append(places[index].along_m)
         if focal_px is None:
             focal_px = _exif_focal_px(content)
     return frames, chainages_m, focal_px

@@ -127,9 +127,9 @@ def chain_photos(camera: Camera, photos: Sequence[queries.PhotoPlace]) -> dict[i
     seen = visible_range_m(camera.profile)
     extents: dict[int, Extent | None] = {}
     for own in of_stretch.values():
-        chainages_m = [photo.chainage_m for photo in own]
+        along_m = [photo.along_m for photo in own]
         headings_deg = [photo.heading_deg for photo in own]
-        parts = chain_extents(chainages_m, travel_directions(chainages_m), seen, headings_deg)
+        parts = chain_extents(along_m, travel_directions(along_m), seen, headings_deg)
         extents.update(zip((photo.id for photo in own), parts, strict=True))
     return extents
 

@@ -25,9 +25,12 @@ Place = tuple[str, float, float, str | None]
 
 
 def survey_of(
-    sections: dict[str, Place], photos: list[tuple[str | None, float | None]]
+    sections: dict[str, Place], photos: list[tuple[str | None, float | None]], drawn: float = 1.0
 ) -> list[queries.PhotoPlace]:
-    """Photos a second apart, of (section, chainage), on sections of (road, from, to, direction)."""
+    """Photos a second apart, of (section, chainage), on sections of (road, from, to, direction).
+
+    `drawn`: length of the sections' lines over what their chainage says.
+    """
     with transaction() as session:
         agency_id = actions.local_actor().agency_id
         network = Network(agency_id=agency_id, name="County")
@@ -37,7 +40,9 @@ def survey_of(
         session.add(survey)
         line = LineString([(8.0, 50.0), (8.001, 50.0)])
         queries.add_sections(session, network.id, [
-            SectionRecord(key, road, start, end, None, None, 1, 3.6, None, line, end - start, direction)
+            SectionRecord(
+                key, road, start, end, None, None, 1, 3.6, None, line, drawn * (end - start), direction
+            )
             for key, (road, start, end, direction) in sections.items()
         ])  # fmt: skip
         session.flush()
@@ -87,3 +92,13 @@ def test_photos_of_other_roads_directions_and_of_chainage_that_begins_anew_hide_
 def test_ends_that_overlap_by_rounding_are_one_road() -> None:
     sections: dict[str, Place] = {"A": ("B 1", 0, 100, None), "B": ("B 1", 99.6, 200, None)}
     assert counted(survey_of(sections, [("A", 99.0), ("B", 100.0)])) == [2.5, 2.5]
+
+
+@pytest.mark.parametrize(("drawn", "counted_m"), [(0.5, [3.25, 2.5, 3.25]), (1.04, [4.0, 4.0, 4.0])])
+def test_where_chainage_is_wrong_photos_are_as_far_apart_as_they_were_taken(
+    drawn: float, counted_m: list[float]
+) -> None:
+    """5 m of chainage apart; half as far driven, they overlap."""
+    sections: dict[str, Place] = {"A": ("B 1", 0, 100, None), "B": ("B 1", 100, 200, None)}
+    photos: list[tuple[str | None, float | None]] = [("A", 93.0), ("A", 98.0), ("B", 103.0)]
+    assert counted(survey_of(sections, photos, drawn)) == counted_m
