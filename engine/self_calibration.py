@@ -82,6 +82,7 @@ def self_calibrate(
     lane_width_m: float = 3.6,
     focal_px: float | None = None,
     chainages_m: Sequence[float | None] | None = None,
+    runs: Sequence[int] | None = None,
     centre_px: tuple[float, float] | None = None,
     k1: float = 0.0,
     k2: float = 0.0,
@@ -97,6 +98,8 @@ def self_calibrate(
         lane_width_m: between the edges of the paint that face the lane.
         focal_px: where known (`engine.focal_length`); else from flow and chainages, else assumed.
         chainages_m: position of each frame along the road, None where unknown; their differences are used.
+        runs: number of the run of successive frames that each belongs to; flow is sought within runs only.
+            None: all are one.
         centre_px: principal point; None: the picture's centre.
         k1, k2: radial lens distortion where known; the frames are straightened first.
         resamples: draws of frames for the uncertainty.
@@ -107,9 +110,13 @@ def self_calibrate(
             sense.
     """
     known = _check(frames, lane_width_m, focal_px, chainages_m, centre_px, k1, k2)
+    if runs is not None and len(runs) != len(frames):
+        raise CalibrationError(
+            f"There are {len(runs)} numbers of runs for {len(frames)} frames.", "Give one for each frame."
+        )
     if focal_px is not None and (k1 or k2):
         frames = [straighten(frame, focal_px, known.centre, k1, k2) for frame in frames]
-    seen = _look(frames, chainages_m)
+    seen = _look(frames, chainages_m, runs)
     profile, measured = _solve(seen, known)
     values = replace(profile, k1=k1, k2=k2, centre_px=centre_px)
     uncertainty = _uncertainty(seen, known, profile, resamples, seed)
@@ -194,7 +201,11 @@ def _check(
     return RoadView(width, height, centre, lane_width_m, focal_px)
 
 
-def _look(frames: Sequence[NDArray[np.uint8]], chainages_m: Sequence[float | None] | None) -> _Seen:
+def _look(
+    frames: Sequence[NDArray[np.uint8]],
+    chainages_m: Sequence[float | None] | None,
+    runs: Sequence[int] | None,
+) -> _Seen:
     """Search a sample of frames for paint and a sample of pairs for flow."""
     sample = np.unique(np.linspace(0, len(frames) - 1, min(len(frames), MOST_FRAMES)).round().astype(int))
     lines = [find_lane_lines(frames[index]) for index in sample]
@@ -202,6 +213,8 @@ def _look(frames: Sequence[NDArray[np.uint8]], chainages_m: Sequence[float | Non
     edges = lane_edges([find_lane_lines(frames[index], vanishing_point=point) for index in sample], point)
     pairs = []
     for index in range(len(frames) - 1):
+        if runs is not None and runs[index] != runs[index + 1]:
+            continue
         distance = np.nan
         if chainages_m is not None:
             first, second = chainages_m[index], chainages_m[index + 1]

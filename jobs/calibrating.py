@@ -42,11 +42,12 @@ def calibrate_camera(job: RunningJob) -> None:
         places = queries.photo_places(session, survey.id)
         hashes = {image_id: found for image_id, found, _ in queries.survey_images(session, survey.id)}
         sizes = queries.image_sizes(session, survey.id)
-    frames, chainages_m, exif_px = _frames(job, storage, places, hashes, sizes[0])
+    frames, kept, exif_px = _frames(job, storage, places, hashes, sizes[0])
     job.beat(message="Finding lane markings, and how the road flows from photo to photo")
     found = _beating(
-        job, frames, chainages_m=chainages_m, lane_width_m=asked["lane_width_m"],
-        focal_px=asked["focal_px"] or exif_px,
+        job, frames, chainages_m=[places[index].along_m for index in kept],
+        runs=run_numbers(kept, [places[index].stretch for index in kept]),
+        lane_width_m=asked["lane_width_m"], focal_px=asked["focal_px"] or exif_px,
     )  # fmt: skip
     report = found.as_dict()
     if exif_px and not asked["focal_px"]:
@@ -64,14 +65,29 @@ def calibrate_camera(job: RunningJob) -> None:
     job.save(write, last=True, done=len(frames), total=len(frames), message=message)
 
 
+def run_numbers(places: Sequence[int], stretches: Sequence[int | None]) -> list[int]:
+    """Which of the chosen photos follow each other: those of one number.
+
+    Args:
+        places: of the photos in the order in which the survey took them, rising.
+        stretches: of road that they lie on.
+    """
+    numbers: list[int] = []
+    for index, (place, stretch) in enumerate(zip(places, stretches, strict=True)):
+        follows = index > 0 and place == places[index - 1] + 1 and stretch == stretches[index - 1]
+        numbers.append(numbers[-1] + (not follows) if numbers else 0)
+    return numbers
+
+
 def _frames(
     job: RunningJob,
     storage: Storage,
     places: Sequence[queries.PhotoPlace],
     hashes: dict[int, str],
     size: tuple[int, int],
-) -> tuple[list[npt.NDArray[np.uint8]], list[float | None], float | None]:
-    """Runs of photos spread over the survey, their chainages, and the focal length in pixels that they name.
+) -> tuple[list[npt.NDArray[np.uint8]], list[int], float | None]:
+    """Runs of photos spread over the survey, which of `places` they are, and the focal length in pixels that
+    they name.
 
     Photos that cannot be read, or have another size than most of the survey's, are left out.
     """
@@ -81,7 +97,7 @@ def _frames(
         {start + step for start in starts for step in range(RUN_PHOTOS)} & set(range(len(places)))
     )
     frames: list[npt.NDArray[np.uint8]] = []
-    chainages_m: list[float | None] = []
+    kept: list[int] = []
     focal_px: float | None = None
     for done, index in enumerate(chosen):
         job.beat(done=done, total=len(chosen), message="Reading photos spread over the survey")
@@ -93,10 +109,10 @@ def _frames(
         if image.shape[:2] != (size[1], size[0]):
             continue
         frames.append(image)
-        chainages_m.append(places[index].along_m)
+        kept.append(index)
         if focal_px is None:
             focal_px = _exif_focal_px(content)
-    return frames, chainages_m, focal_px
+    return frames, kept, focal_px
 
 
 def _exif_focal_px(content: bytes) -> float | None:

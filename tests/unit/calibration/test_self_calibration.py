@@ -10,6 +10,7 @@ from engine.camera_profiles import ForwardProfile
 from engine.errors import CalibrationError
 from engine.pavement import procedural_pavement
 from engine.self_calibration import self_calibrate
+from jobs.calibrating import run_numbers
 from tests.unit.calibration.conftest import render_road
 
 CHAINAGES = [100 + 4.0 * index for index in range(8)]
@@ -100,6 +101,22 @@ def test_frames_far_apart_leave_roll_and_focal_length_assumed(camera: ForwardPro
     assert "trades off against pitch and height" in notes
     # What the assumption cannot spoil: the lane across.
     assert found.profile.lane_right_m == pytest.approx(1.7, abs=0.12)
+
+
+def test_flow_is_sought_only_between_photos_that_follow_each_other(camera: ForwardProfile) -> None:
+    frames = render_road(camera, CHAINAGES[:6], wander_m=WANDER[:6])
+    how = {"focal_px": camera.focal_px, "chainages_m": CHAINAGES[:6], "resamples": 0}
+    assert self_calibrate(frames, **how).pairs_used > 3  # type: ignore[arg-type]
+    found = self_calibrate(frames, runs=[0, 0, 1, 1, 2, 3], **how)  # type: ignore[arg-type]
+    assert 0 < found.pairs_used <= 2
+    with pytest.raises(CalibrationError, match="2 numbers of runs for 6"):
+        self_calibrate(frames, runs=[0, 1], **how)  # type: ignore[arg-type]
+
+
+def test_a_photo_that_is_left_out_or_on_another_road_begins_a_run() -> None:
+    assert run_numbers([4, 5, 6, 20, 22, 23], [1, 1, 1, 1, 1, 1]) == [0, 0, 0, 1, 2, 2]
+    assert run_numbers([4, 5, 6, 7], [1, 2, None, None]) == [0, 1, 2, 2]
+    assert run_numbers([], []) == []
 
 
 @pytest.mark.parametrize(("left", "right"), [(False, False), (True, False), (False, True)])
