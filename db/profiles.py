@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from db.models import CameraProfile, Survey
@@ -28,23 +29,29 @@ def add_profile(
         CalibrationError: the values make no camera; nothing was saved.
     """
     checked = profile_from_dict(kind, parameters)
-    newest = session.scalar(
-        select(func.max(CameraProfile.version)).where(
-            CameraProfile.agency_id == agency_id, CameraProfile.name == name
+    newest = select(func.max(CameraProfile.version)).where(
+        CameraProfile.agency_id == agency_id, CameraProfile.name == name
+    )
+
+    def add() -> CameraProfile:
+        profile = CameraProfile(
+            agency_id=agency_id,
+            name=name,
+            version=(session.scalar(newest) or 0) + 1,
+            kind=checked.kind,
+            parameters=checked.as_dict(),
+            calibration=None if calibration is None else dict(calibration),
+            created_by=created_by,
         )
-    )
-    profile = CameraProfile(
-        agency_id=agency_id,
-        name=name,
-        version=(newest or 0) + 1,
-        kind=checked.kind,
-        parameters=checked.as_dict(),
-        calibration=None if calibration is None else dict(calibration),
-        created_by=created_by,
-    )
-    session.add(profile)
-    session.flush()
-    return profile
+        with session.begin_nested():
+            session.add(profile)
+        return profile
+
+    try:
+        return add()
+    except IntegrityError:
+        # Somebody saved a version of that name meanwhile.
+        return add()
 
 
 def get_profile(session: Session, agency_id: int, profile_id: int) -> CameraProfile:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from app import actions, profile_actions
 from app.actions import PermissionDeniedError
 from app.cli import app
 from db.models import AnalysisResult, CameraProfile, Distress, DistressQuantity, Job, Survey, SurveyImage
-from db.profiles import find_profile, list_profiles
+from db.profiles import add_profile, find_profile, list_profiles
 from db.session import reading, transaction
 from engine.errors import CalibrationError, SettingsError
 from engine.vocabulary import JobState, Role
@@ -119,7 +120,7 @@ def test_another_camera_or_standard_gives_results_beside_the_old_ones(tmp_path: 
     found = results()
     assert len({result.settings_hash for result in found}) == len(found) == 4
     assert [result.settings["severity_standard"]["name"] for result in found] == [
-        "D6433", "LTPP", "County", "D6433",
+        "D6433", "LTPP", "County", "County",
     ]  # fmt: skip
     assert len({result.settings["working_scale"] for result in found}) == 1
     with pytest.raises(SettingsError, match="no severity standard"):
@@ -171,6 +172,26 @@ def test_photos_added_between_others_make_these_count_less(tmp_path: Path) -> No
     # From 0.24 m before the first to 0.24 m after the last, each metre once.
     assert sum(after.values()) == pytest.approx(0.64 * (0.6 + 0.48), abs=0.01)
     assert after[ids[0]] < before[ids[0]]
+
+
+@pytest.mark.usefixtures("postgres_database")
+def test_two_people_who_save_a_version_at_once_both_have_theirs() -> None:
+    agency_id = actions.local_actor().agency_id
+    how: dict[str, Any] = {"agency_id": agency_id, "name": "Van", "kind": "downward", "parameters": DOWNWARD}
+    versions: list[int] = []
+
+    def save() -> None:
+        with transaction() as session:
+            versions.append(add_profile(session, **how).version)
+
+    with transaction() as session:
+        versions.append(add_profile(session, **how).version)
+        second = threading.Thread(target=save)
+        second.start()
+        second.join(0.5)  # waits for the end of this transaction
+        assert second.is_alive()
+    second.join(20)
+    assert versions == [1, 2]
 
 
 @both
