@@ -10,17 +10,17 @@ from typing import Any
 import pandas as pd
 from sqlalchemy import select, update
 
-from app.actions import Actor, clean_name, record_event, require
+from app.actions import Actor, clean_name, record_event, request_job, require
 from app.network_data import EDITABLE, get_network
 from db import queries
 from db.models import Network, Section, SectionResult
-from db.rollup import refresh_sections
 from db.session import transaction
 from engine.errors import EngineError, SettingsError
 from engine.linear_reference import LONGEST_UNIT_M, SHORTEST_UNIT_M
 from engine.network_columns import FIELDS, RANGES, TEXT_LENGTHS, direction_word
 from engine.networks import NetworkFile, read_network
-from engine.vocabulary import Role
+from engine.vocabulary import JobKind, Role
+from jobs import queue
 
 # More than these help nobody in one message.
 SAID_PROBLEMS = 10
@@ -266,14 +266,21 @@ def edit_from_csv(actor: Actor, network_id: int, content: str, file_name: str) -
     return edit_sections(actor, network_id, edits)
 
 
-def set_sample_unit(actor: Actor, network_id: int, unit_m: float, before_m: float | None = None) -> None:
-    """Change the length of a network's sample units, and sum up all of its results by the new ones.
+def set_sample_unit(
+    actor: Actor, network_id: int, unit_m: float, before_m: float | None = None
+) -> int | None:
+    """Change the length of a network's sample units, and queue the summing up of its results by the new ones.
+
+    Until that job is through, some sections still have units of the old length.
 
     Args:
         actor: who asks.
         network_id: of the actor's agency.
         unit_m: 10 to 1000.
         before_m: what the person saw; None to set it whatever it was.
+
+    Returns:
+        The id of the job; None where the length is that already, or there are no results.
 
     Raises:
         SettingsError: outside the range, or somebody else changed it meanwhile.
@@ -289,21 +296,21 @@ def set_sample_unit(actor: Actor, network_id: int, unit_m: float, before_m: floa
                 "Reload the page and decide again.",
             )
         if network.sample_unit_m == unit_m:
-            return
+            return None
         record_event(
             session, actor, "network.sample_unit", network.name, before=network.sample_unit_m, after=unit_m
         )
         network.sample_unit_m = unit_m
         session.flush()
-        result = SectionResult
-        analyses = session.execute(
-            select(result.survey_id, result.checkpoint_id, result.settings_hash)
-            .join(Section, Section.id == result.section_id)
-            .where(Section.network_id == network_id)
-            .distinct()
-        ).all()
-        for survey_id, checkpoint_id, settings_hash in analyses:
-            refresh_sections(session, survey_id, checkpoint_id, settings_hash)
+        some = select(SectionResult.id).join(Section).where(Section.network_id == network_id).limit(1)
+        if session.scalar(some) is None:
+            return None
+        # A job that runs already begins again where it finds another length at its end.
+        job_id = request_job(
+            session, actor, JobKind.ROLL_UP_NETWORK, f"roll-up:{network_id}", {"network_id": network_id}
+        )
+    queue.send(job_id, JobKind.ROLL_UP_NETWORK)
+    return job_id
 
 
 def _check_unit(unit_m: float) -> None:

@@ -77,10 +77,31 @@ def refresh_sections(
     )
     if image_ids is not None:
         touched = touched.where(SurveyImage.id.in_(image_ids))
-    section_ids = sorted(found for found in session.scalars(touched.distinct()) if found is not None)
+    found = [section_id for section_id in session.scalars(touched.distinct()) if section_id is not None]
+    roll_up(session, survey_id, checkpoint_id, settings_hash, found)
+
+
+def roll_up(
+    session: Session, survey_id: int, checkpoint_id: int, settings_hash: str, section_ids: Iterable[int]
+) -> None:
+    """Replace what an analysis gave sections by the sums over their photos.
+
+    Nobody changes the length of the sample units, or rolls these sections up as well, until the transaction
+    ends.
+    """
+    own_network = select(Survey.network_id).where(Survey.id == survey_id).scalar_subquery()
+    session.execute(select(Network.id).where(Network.id == own_network).with_for_update(read=True))
     run = {"survey_id": survey_id, "checkpoint_id": checkpoint_id, "settings_hash": settings_hash}
-    for start in range(0, len(section_ids), SECTIONS_AT_ONCE):
-        some = section_ids[start : start + SECTIONS_AT_ONCE]
+    ordered = sorted(section_ids)
+    for start in range(0, len(ordered), SECTIONS_AT_ONCE):
+        some = ordered[start : start + SECTIONS_AT_ONCE]
+        # In one order, so that two never wait for each other.
+        session.execute(
+            select(Section.id)
+            .where(Section.id.in_(some))
+            .order_by(Section.id)
+            .with_for_update(key_share=True)
+        )
         rows = _section_rows(session, run, some)
         session.execute(
             delete(SectionResult)

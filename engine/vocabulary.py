@@ -21,6 +21,7 @@ class JobKind(StrEnum):
     ADAPT_SURVEY = "adapt_survey"
     COMPARE_CHECKPOINTS = "compare_checkpoints"
     CALIBRATE_CAMERA = "calibrate_camera"
+    ROLL_UP_NETWORK = "roll_up_network"
 
 
 class JobState(StrEnum):

@@ -8,6 +8,7 @@ from jobs.analysing import analyse_survey
 from jobs.calibrating import calibrate_camera
 from jobs.comparing import compare_checkpoints
 from jobs.importing import import_survey
+from jobs.rolling_up import roll_up_network
 from jobs.running import RunningJob
 from jobs.sampling import make_sample
 
@@ -18,4 +19,5 @@ WORK_OF: dict[JobKind, Callable[[RunningJob], None]] = {
     JobKind.ADAPT_SURVEY: adapt_survey,
     JobKind.COMPARE_CHECKPOINTS: compare_checkpoints,
     JobKind.CALIBRATE_CAMERA: calibrate_camera,
+    JobKind.ROLL_UP_NETWORK: roll_up_network,
 }

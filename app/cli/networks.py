@@ -133,7 +133,9 @@ def sample_unit(
 
     actor = work.ready()
     network = network_data.network_named(actor.agency_id, name)
-    network_actions.set_sample_unit(actor, network.id, metres)
+    job_id = network_actions.set_sample_unit(actor, network.id, metres)
+    if job_id is not None:
+        work.follow(job_id)
     say(f"Network {name!r}: sample units of {metres:g} m.")
     write_json(json, {"network": name, "sample_unit_m": metres})
 

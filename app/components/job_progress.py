@@ -20,6 +20,7 @@ TITLES: dict[str, str] = {
     JobKind.ADAPT_SURVEY: "Adapt a checkpoint to the survey",
     JobKind.COMPARE_CHECKPOINTS: "Compare two checkpoints",
     JobKind.CALIBRATE_CAMERA: "Calibrate the camera from the survey",
+    JobKind.ROLL_UP_NETWORK: "Sum up results by new sample units",
 }
 BADGES = {
     JobState.QUEUED: ("gray", ":material/hourglass_empty:"),

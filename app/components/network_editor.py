@@ -143,7 +143,9 @@ def edit_sample_unit(network_id: int) -> None:
     """The length of the sample units that sections are rated in."""
     facts = network_data.network_facts(current_actor().agency_id, network_id)
     if st.session_state.pop("unit-saved", False):
-        st.success(f"Sample units are {facts.sample_unit_m:g} m long now; all results are summed up by them.")
+        job_id = st.session_state.pop("unit-job", None)
+        rest = "" if job_id is None else f" Job {job_id} sums up the results by them, section by section."
+        st.success(f"Sample units are {facts.sample_unit_m:g} m long now.{rest}")
     st.write(
         f"Each section is cut from its start into units of {facts.sample_unit_m:g} m; the last one takes the "
         "rest, half to one and a half of it. A change sums up all results of the network by the new units; "
@@ -157,8 +159,9 @@ def edit_sample_unit(network_id: int) -> None:
         if not button.form_submit_button("Save the length", icon=":material/save:", width="stretch"):
             return
     try:
-        with st.spinner("Summing up the results by the new units"):
-            network_actions.set_sample_unit(current_actor(), network_id, unit_m, facts.sample_unit_m)
+        st.session_state["unit-job"] = network_actions.set_sample_unit(
+            current_actor(), network_id, unit_m, facts.sample_unit_m
+        )
     except EngineError as problem:
         show_error(problem)
         return

@@ -3,7 +3,7 @@
 import json
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,15 @@ from app.actions import Actor, PermissionDeniedError
 from app.cli import main
 from app.network_actions import CellEdit, ReadOptions, SectionEditError
 from db import queries
-from db.models import Agency, AnalysisResult, AuditEvent, Network, Section, SectionResult, Survey
+from db.models import Agency, AnalysisResult, AuditEvent, Job, Network, Section, SectionResult, Survey
+from db.rollup import refresh_sections
 from db.session import reading, transaction
 from db.settings import get_settings
 from engine.errors import NetworkFileError, SettingsError
-from engine.vocabulary import Role
+from engine.vocabulary import JobKind, JobState, Role
+from jobs import rolling_up
+from jobs.rolling_up import roll_up_network
+from jobs.running import RunningJob, run_job
 from tests.unit.web.rows import fill
 
 LINES = [LineString([(7.0 + n / 100, 46.0), (7.01 + n / 100, 46.0)]) for n in range(3)]
@@ -229,17 +233,29 @@ def analysed(database: str) -> Iterator[int]:
     yield filled.network
 
 
-def test_new_sample_units_are_summed_up_at_once(analysed: int) -> None:
+def roll_up(job_id: int | None, work: Callable[[RunningJob], None] = roll_up_network) -> Job:
+    assert job_id is not None
+    run_job(job_id, {JobKind.ROLL_UP_NETWORK: work})
+    with reading() as session:
+        return session.get_one(Job, job_id)
+
+
+def test_a_job_sums_results_up_by_new_sample_units(analysed: int) -> None:
     actor = actions.local_actor()
 
     def units() -> int:
         with reading() as session:
             return len(session.scalars(select(SectionResult.units)).one() or [])
 
-    network_actions.set_sample_unit(actor, analysed, 50.0, 100.0)
+    before = units()
+    job_id = network_actions.set_sample_unit(actor, analysed, 50.0, 100.0)
+    assert units() == before, "the person who asked does not wait"
+    job = roll_up(job_id)
+    assert (job.state, job.progress_done, job.progress_total) == (JobState.SUCCEEDED, 1, 1)
     fine = units()
-    network_actions.set_sample_unit(actor, analysed, 1000.0, 50.0)
+    roll_up(network_actions.set_sample_unit(actor, analysed, 1000.0, 50.0))
     assert (fine, units()) == (3, 1)
+    assert network_actions.set_sample_unit(actor, analysed, 1000.0) is None
     assert [event.detail for event in events("network.sample_unit")] == [
         {"before": 100.0, "after": 50.0}, {"before": 50.0, "after": 1000.0},
     ]  # fmt: skip
@@ -248,6 +264,89 @@ def test_new_sample_units_are_summed_up_at_once(analysed: int) -> None:
     for senseless in (0.0, 9.0, 1001.0, float("nan")):
         with pytest.raises(SettingsError, match="not possible"):
             network_actions.set_sample_unit(actor, analysed, senseless)
+
+
+def test_a_length_that_changes_during_the_roll_up_is_rolled_up_too(analysed: int) -> None:
+    actor = actions.local_actor()
+    asked: list[int | None] = []
+
+    def change_midway(job: RunningJob) -> None:
+        save = job.save
+
+        def changed(*given: Any, **how: Any) -> None:
+            save(*given, **how)
+            if not asked:
+                asked.append(network_actions.set_sample_unit(actor, analysed, 1000.0, 50.0))
+
+        job.save = changed  # type: ignore[method-assign]
+        roll_up_network(job)
+
+    job = roll_up(network_actions.set_sample_unit(actor, analysed, 50.0), change_midway)
+    assert asked == [job.id], "the job that runs does it"
+    assert job.state == JobState.SUCCEEDED
+    assert "of 1000 m" in (job.progress_message or "")
+    with reading() as session:
+        assert len(session.scalars(select(SectionResult.units)).one() or []) == 1
+
+
+def test_a_big_network_is_rolled_up_in_parts(analysed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each commits, so that no other writer waits for all of them; a cancel takes effect between."""
+    with transaction() as session:
+        row = session.scalars(select(SectionResult)).one()
+        values = {column.key: getattr(row, column.key) for column in SectionResult.__table__.columns}
+        others = session.scalars(select(Section.id).where(Section.id != row.section_id)).all()
+        session.add_all(SectionResult(**{**values, "id": None, "section_id": other}) for other in others)
+    monkeypatch.setattr(rolling_up, "SECTIONS_A_COMMIT", 1)
+    saved: list[tuple[int, int]] = []
+
+    def watch(job: RunningJob) -> None:
+        save = job.save
+
+        def noted(*given: Any, **how: Any) -> None:
+            save(*given, **how)
+            saved.append((how["done"], how["total"]))
+
+        job.save = noted  # type: ignore[method-assign]
+        roll_up_network(job)
+
+    assert others
+    roll_up(network_actions.set_sample_unit(actions.local_actor(), analysed, 50.0), watch)
+    count = 1 + len(others)
+    assert saved == [*((done, count) for done in range(1, count + 1)), (count, count)]
+
+
+def test_the_length_stays_while_results_are_rolled_up(analysed: int, database: str) -> None:
+    if database.startswith("sqlite"):
+        pytest.skip("one writer at a time")
+    actor = actions.local_actor()
+    with reading() as session:
+        run = session.execute(
+            select(SectionResult.survey_id, SectionResult.checkpoint_id, SectionResult.settings_hash)
+        ).one()
+    ended: list[bool] = []
+
+    def again() -> None:
+        with transaction() as session:
+            refresh_sections(session, *run)
+        ended.append(True)
+
+    setter = threading.Thread(target=network_actions.set_sample_unit, args=(actor, analysed, 50.0))
+    with transaction() as session:
+        refresh_sections(session, *run)
+        setter.start()
+        setter.join(0.5)
+        assert setter.is_alive()
+        # Another that rolls the same sections up waits as well, where both would insert the same line.
+        other = threading.Thread(target=again)
+        other.start()
+        other.join(0.5)
+        assert other.is_alive()
+    setter.join(20)
+    other.join(20)
+    assert ended
+    with reading() as session:
+        assert session.get_one(Network, analysed).sample_unit_m == 50.0
+        assert session.scalar(select(func.count()).select_from(SectionResult)) == 1
 
 
 def test_places_are_found_both_ways_and_stretches_cut(actor: Actor, network_id: int) -> None:
