@@ -79,14 +79,16 @@ def _emboss(height: FloatImage, angle: float, strength: float) -> FloatImage:
     return np.asarray(np.exp(np.clip(np.float32(strength) * slope / 2, -1.2, 0.9)), np.float32)
 
 
-def _surface(rng: np.random.Generator, height_px: int, width_px: int, grain_px: float) -> FloatImage:
+def _surface(
+    rng: np.random.Generator, height_px: int, width_px: int, grain_px: float, stones_only: bool
+) -> FloatImage:
     """Brightness factor (H, W) around 1 of asphalt with stones of `grain_px`, or of smooth concrete."""
     surface = np.zeros((height_px, width_px), np.float32)
     for size, strength in ((1.0, 0.10), (2.5, 0.10), (7.0, 0.07), (25.0, 0.035), (90.0, 0.04)):
         amount = strength * rng.uniform(0.2, 1.6)
         surface += np.float32(amount) * smooth_noise(rng, height_px, width_px, size)
     surface = np.exp(surface)
-    if rng.random() < 0.15:  # concrete, or a binder film: no stones, pores only
+    if rng.random() < 0.15 and not stones_only:  # concrete, or a binder film: no stones, pores only
         pores = (smooth_noise(rng, height_px, width_px, rng.uniform(2, 5)) > 2.0).astype(np.float32)
         return np.asarray(
             surface * (1 - np.float32(rng.uniform(0, 0.4)) * cv2.GaussianBlur(pores, (0, 0), 0.7)), np.float32
@@ -130,6 +132,7 @@ def procedural_pavement(
     grain_px: float | None = None,
     brightness: float | None = None,
     camera: bool = True,
+    stones_only: bool = False,
 ) -> RgbImage:
     """Make a picture of uncracked pavement.
 
@@ -140,13 +143,14 @@ def procedural_pavement(
         grain_px: size of the coarsest stones, 1.5 to 40; drawn at random when None.
         brightness: mean grey value in [0, 1]; drawn at random when None.
         camera: add blur, sharpening, sensor noise and JPEG artefacts.
+        stones_only: never concrete or a film without stones, which else are one in seven.
 
     Returns:
         uint8 (H, W, 3), RGB.
     """
     grain = float(np.exp(rng.uniform(np.log(1.8), np.log(30)))) if grain_px is None else grain_px
     level = rng.uniform(0.2, 0.65) if brightness is None else brightness
-    surface = _surface(rng, height_px, width_px, grain)
+    surface = _surface(rng, height_px, width_px, grain, stones_only)
     surface /= np.float32(surface.mean())
     contrast = rng.uniform(0.45, 1.25)
     grey = np.power(np.clip(surface, 0.02, 6), np.float32(contrast))

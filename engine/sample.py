@@ -36,8 +36,9 @@ SURVEYS = (
 # Traffic keeps left.
 LANE_OFFSET_M, GPS_ERROR_M = -1.6, 0.6
 EXTRAS = {"patch": 0.1, "stains": 0.15, "shadow": 0.12}  # chance of each in a photo
-# A section's mean width is clear of D6433's 10 mm: its severity is no matter of tenths of a millimetre.
-WIDTHS_MM = ((5.0, 6.5), (13.0, 16.0))
+# Each section's mean width is clear of D6433's 10 mm, by more than networks draw cracks too wide.
+WIDTHS_MM = ((3.5, 4.5), (13.0, 16.0))
+WIDENING = (1.1, 1.2)
 ROAD_CODES = ("R1", "R2", "R3")
 
 _PATTERNS = (
@@ -188,12 +189,12 @@ def _plans(seed: int, count: int) -> list[_Plan]:
         repaired = i in order[-_REPAIRED:]
         second = 0.0 if repaired else min(1.0, first * rng.uniform(1.25, 1.55))
         if i in sound:  # its cracks are new, few and fine
-            first, second, width = 0.0, 0.3, WIDTHS_MM[0][0]
+            first, second, width = 0.0, 0.45, WIDTHS_MM[0][0]
         plans.append(
             _Plan(
                 pattern=patterns[i],
                 extents=(first, second),
-                widths_mm=(width, width * rng.uniform(1.15, 1.3)),
+                widths_mm=(width, width * rng.uniform(*WIDENING)),
                 repaired=repaired,
             )
         )

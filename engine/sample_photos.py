@@ -20,6 +20,8 @@ HEIGHT_PX, WIDTH_PX = 640, 960
 SLACK_PX = 24
 # Stone size in pixels and mean brightness.
 SURFACES = {"asphalt": (4.5, 0.40), "chip seal": (7.5, 0.50), "slurry seal": (2.4, 0.46)}
+# Stones and pits worn by traffic: this share of their contrast, against the light around them.
+TEXTURE, TEXTURE_PX = 0.65, 12.0
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ def draw_scene(scene: Scene) -> RgbImage:
         grain_px=grain_px * stones.uniform(0.85, 1.15),
         brightness=brightness * stones.uniform(0.9, 1.1),
         camera=False,
+        stones_only=True,
     )
     top, left = photo.integers(0, SLACK_PX + 1, 2)
     pavement = pavement[top : top + HEIGHT_PX, left : left + WIDTH_PX]
@@ -75,6 +78,7 @@ def draw_scene(scene: Scene) -> RgbImage:
     canvas = pavement.astype(np.float32)
     # Wet or mossy hues would be distress of another kind.
     canvas += np.float32(0.7) * (canvas.mean(axis=2, keepdims=True) - canvas)
+    canvas += np.float32(1 - TEXTURE) * (cv2.GaussianBlur(canvas, (0, 0), TEXTURE_PX) - canvas)
     if scene.edge_line:
         _edge_line(paint, canvas)
     _wheel_paths(paint, canvas)

@@ -17,6 +17,9 @@ from jobs.importing import check_and_store, place, save_items
 from jobs.running import RunningJob
 
 NETWORK_NAME = "Sample network (fictional)"
+# The sample is drawn at the pixel size that the shipped network learnt on: nothing is to be chosen. At a
+# smaller scale, which its own choice may take, fine cracks look 10 mm wide.
+WORKING_SCALE = 1.0
 CAMERA_NAME = "Sample camera, looking straight down"
 
 
@@ -40,7 +43,11 @@ def make_sample(job: RunningJob) -> None:
                 session,
                 agency_id=job.claimed.agency_id,
                 kind=JobKind.ANALYSE_SURVEY,
-                parameters={"checkpoint_id": checkpoint.id, "checkpoint": checkpoint.name},
+                parameters={
+                    "checkpoint_id": checkpoint.id,
+                    "checkpoint": checkpoint.name,
+                    "working_scale": WORKING_SCALE,
+                },
                 unique_key=f"analyse:{survey.id}:{checkpoint.id}",
                 survey_id=survey.id,
             )
