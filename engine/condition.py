@@ -6,7 +6,7 @@ patches, potholes) would lower it further: an upper bound of a Pavement Conditio
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Protocol
 
 from engine.deducts import FAMILIES, DeductFamily, corrected_deduct, deduct_value
@@ -96,6 +96,26 @@ class CorrectionStep:
 
 
 @dataclass(frozen=True)
+class Correction:
+    """What several deducts cost together.
+
+    Attributes:
+        highest: the highest deduct (HDV), up to the next tenth of a point.
+        allowed: number of deducts that count (m), with its fraction, by `highest`.
+        steps: until no more than one deduct is over 2; none without deducts.
+    """
+
+    highest: float
+    allowed: float
+    steps: tuple[CorrectionStep, ...]
+
+    @property
+    def greatest(self) -> float:
+        """The greatest corrected deduct, 0 without deducts."""
+        return max((step.corrected for step in self.steps), default=0.0)
+
+
+@dataclass(frozen=True)
 class ConditionIndex:
     """Crack-only condition index with everything it was made of.
 
@@ -106,8 +126,9 @@ class ConditionIndex:
         paser: 1 to 10.
         action: what is usual in that PASER band.
         deducts: greatest first.
-        allowed: number of deducts that count (m), with its fraction.
-        steps: corrections; the greatest corrected deduct is taken off 100.
+        correction: the standard's; its greatest corrected deduct is taken off 100.
+        capped: the correction with the highest deducts lowered to `capped.highest`, where that costs more:
+            then this one's is taken off. None where the standard's counts.
         not_measurable_share: share (0-1) of the density that has no severity.
         left_out: types that no deduct curve of cracking covers.
         notes: what a reader has to know.
@@ -119,8 +140,8 @@ class ConditionIndex:
     paser: int
     action: str
     deducts: tuple[Deduct, ...]
-    allowed: float
-    steps: tuple[CorrectionStep, ...]
+    correction: Correction
+    capped: Correction | None
     not_measurable_share: float
     left_out: tuple[DistressType, ...]
     notes: tuple[str, ...]
@@ -132,15 +153,17 @@ class ConditionIndex:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for storage, numbers to three decimals."""
-        return _rounded(asdict(self) | {"value_high": self.value_high})  # type: ignore[no-any-return]
+        return {**_plain(self), "value_high": round(self.value_high, 3)}
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_rounded(item) for item in value]
-    return round(value, 3) if isinstance(value, float) else value
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if is_dataclass(value):  # `asdict` copies every leaf: of 1e5 sections it takes longer than the index
+        return {name: _plain(item) for name, item in vars(value).items()}
+    return value
 
 
 def rating_of(index: float) -> str:
@@ -163,8 +186,8 @@ def allowed_deducts(highest: float) -> float:
     return max(1.0, min(10.0, 1 + 9 / 98 * (100 - highest)))
 
 
-def _corrections(deducts: Sequence[float], allowed: float) -> tuple[CorrectionStep, ...]:
-    """Steps for deducts, greatest first, of which `allowed` count: each lowers the smallest over 2 to 2."""
+def _correction(deducts: Sequence[float], highest: float, allowed: float) -> Correction:
+    """For deducts, greatest first, of which `allowed` count: each step lowers the smallest over 2 to 2."""
     values = list(deducts)
     if len(values) > allowed:
         whole = int(allowed)
@@ -177,42 +200,51 @@ def _corrections(deducts: Sequence[float], allowed: float) -> tuple[CorrectionSt
         if q <= 1:
             break
         values[q - 1] = 2.0
-    return tuple(steps)
+    return Correction(highest, allowed, tuple(steps))
 
 
-def _greatest(steps: Sequence[CorrectionStep]) -> float:
-    return max((step.corrected for step in steps), default=0.0)
-
-
-def correction_steps(deducts: Iterable[float]) -> tuple[float, tuple[CorrectionStep, ...]]:
+def correct_deducts(deducts: Iterable[float]) -> tuple[Correction, Correction | None]:
     """D6433's correction for several deducts; the greatest corrected deduct is what they cost together.
 
     The m greatest deducts count, the next one by m's fraction. A growing highest deduct lowers m and pushes
     others out, which could make a road with more distress cost less. Therefore the deducts are also corrected
-    as if the highest were smaller, and what costs most is kept (departs: by a few points, on roads that have
-    failed). With m or fewer deducts this is the standard.
+    as if the highest were smaller, a cap at each tenth of a point, and what costs most is kept (departs: by
+    a few points, on roads that have failed). With m or fewer deducts this is the standard.
 
     Args:
         deducts: deduct values, 0-100, in any order.
 
     Returns:
-        m, and the steps until no more than one deduct is over 2; no steps without deducts.
+        the standard's correction; and the one under the cap that costs most, None unless it costs more.
     """
     values = sorted(deducts, reverse=True)
-    if not values:
-        return allowed_deducts(0.0), ()
     # m in tenths of a point of the highest deduct: a cap at each tenth then keeps the cost from falling.
-    tenths = math.ceil(values[0] * 10 - 1e-9)
-    allowed = allowed_deducts(tenths / 10)
-    steps = _corrections(values, allowed)
-    if len(values) > allowed:
-        all_count = max(0, int((100 - 98 / 9 * (len(values) - 1)) * 10))
-        for cap in (tenth / 10 for tenth in range(all_count, tenths)):
-            capped_allowed = allowed_deducts(cap)
-            capped = _corrections([min(value, cap) for value in values], capped_allowed)
-            if _greatest(capped) > _greatest(steps) + 1e-9:
-                allowed, steps = capped_allowed, capped
-    return allowed, steps
+    tenths = math.ceil(values[0] * 10 - 1e-9) if values else 0
+    standard = _correction(values, tenths / 10, allowed_deducts(tenths / 10))
+    if len(values) <= standard.allowed:
+        return standard, None
+    all_count = max(0, int((100 - 98 / 9 * (len(values) - 1)) * 10))
+    best = standard
+    spans = [(all_count, tenths - 1)] if all_count < tenths else []
+    while spans:
+        low, high = spans.pop()
+        # High deducts with the m of a low cap: no cap between them can cost more.
+        most = _correction(
+            [min(value, high / 10) for value in values], high / 10, allowed_deducts(low / 10)
+        )  # fmt: skip
+        if most.greatest <= best.greatest + 1e-9:
+            continue
+        if low == high:
+            best = most
+        else:
+            middle = (low + high) // 2
+            spans += [(low, middle), (middle + 1, high)]
+    return standard, None if best is standard else best
+
+
+def _cost(corrections: tuple[Correction, Correction | None]) -> float:
+    standard, capped = corrections
+    return (capped or standard).greatest
 
 
 def _densities(
@@ -251,7 +283,7 @@ def _deducts(
 
 
 def _index(deducts: Sequence[Deduct]) -> float:
-    return 100.0 - _greatest(correction_steps(deduct.points for deduct in deducts)[1])
+    return 100.0 - _cost(correct_deducts(deduct.points for deduct in deducts))
 
 
 def condition_index(quantities: Iterable[QuantityLike], surveyed_area_m2: float) -> ConditionIndex:
@@ -274,8 +306,8 @@ def condition_index(quantities: Iterable[QuantityLike], surveyed_area_m2: float)
         )
     sums, left_out = _densities(quantities, surveyed_area_m2)
     deducts = _deducts(sums, Severity.LOW)
-    allowed, steps = correction_steps(deduct.points for deduct in deducts)
-    value = value_low = 100.0 - _greatest(steps)
+    corrections = correct_deducts(deduct.points for deduct in deducts)
+    value = value_low = 100.0 - _cost(corrections)
     ungraded = sum(
         density for (_, severity), (_, density) in sums.items() if severity is Severity.NOT_MEASURABLE
     )
@@ -300,8 +332,8 @@ def condition_index(quantities: Iterable[QuantityLike], surveyed_area_m2: float)
         paser=paser,
         action=paser_action(paser),
         deducts=deducts,
-        allowed=allowed,
-        steps=steps,
+        correction=corrections[0],
+        capped=corrections[1],
         not_measurable_share=share,
         left_out=tuple(sorted(left_out)),
         notes=tuple(notes),

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.components.text import number, with_interval
 from engine.condition import FORMULAS, HPMS_GOOD_BELOW, HPMS_POOR_ABOVE, RATINGS
+from engine.severity import standard_from
 
 # viridis from its pale to its dark end: dark is worse, for colour-blind eyes and on grey prints too.
 CLASS_COLOURS = ("#fde725", "#5ec962", "#21918c", "#3b528b", "#440154")
@@ -93,12 +94,17 @@ INTERVAL = (
     "An error that the network makes in every view alike is not in it."
 )
 SECTION_INTERVAL = (
-    "With the interval of 90 % for the error of looking only where photos were taken. Which share of the "
-    "section they show is not known, so it is taken as small."
+    "With the interval of 90 % for the error of looking only where photos were taken: less, the more of the "
+    "section they show, and none where they show all of it. Where that share is not known, it is taken as "
+    "small."
 )
 INDEX_INTERVAL = (
     "Interval: that of crack density carried through the deduct curves; cracking without a severity counts "
     "as high at its lower end. How wrong the cracks found are in every view alike is not in it."
+)
+NOT_TYPED = (
+    "Not built: three adjacent parallel cracks in a wheel path are not typed alligator. Where the wheel "
+    "paths are not known, networks with pieces of 0.3 to 0.5 m count as block. Potholes are not looked for."
 )
 ONE_PHOTO = "One photo: the interval is that photo's own and says nothing of the rest of the section."
 NO_INTERVAL = "–: this analysis was made before intervals were known."
@@ -107,6 +113,14 @@ WHOLE_PICTURE = (
     "Share of the whole picture: verge, sky and paint count too. "
     "Not a pavement measure until the camera is rectified."
 )
+
+
+def severity_words(settings: Mapping[str, Any]) -> str:
+    """The severity standard of an analysis with its thresholds; `settings` as saved with its results."""
+    if "severity_standard" not in settings:
+        return "none: no severity was told"
+    standard = standard_from(settings["severity_standard"])
+    return f"{standard.name}: low under {standard.low_below_mm:g} mm, high over {standard.high_above_mm:g} mm"
 
 
 def nice_step(largest: float) -> float:

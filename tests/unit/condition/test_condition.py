@@ -13,7 +13,7 @@ from engine.condition import (
     ConditionIndex,
     allowed_deducts,
     condition_index,
-    correction_steps,
+    correct_deducts,
     hpms_class,
     hpms_cracking_percent,
     paser_action,
@@ -81,11 +81,31 @@ def test_published_single_readings() -> None:
 
 def test_a_published_correction() -> None:
     """Five deducts, of which 5.77 may count: 48, 23, 18, 6 and 0.77 x 5; together 60."""
-    allowed, steps = correction_steps([5.0, 6.0, 48.0, 23.0, 18.0, 5.0])
-    assert allowed == pytest.approx(5.77, abs=0.01)
-    assert steps[0].deducts[-1] == pytest.approx(3.88, abs=0.01)
-    assert max(step.corrected for step in steps) == pytest.approx(60, abs=1)
-    assert [step.q for step in steps] == [6, 5, 4, 3, 2, 1]
+    standard, capped = correct_deducts([5.0, 6.0, 48.0, 23.0, 18.0, 5.0])
+    assert standard.highest == 48.0 and standard.allowed == pytest.approx(5.77, abs=0.01)
+    assert standard.steps[0].deducts[-1] == pytest.approx(3.88, abs=0.01)
+    assert standard.greatest == pytest.approx(60, abs=1)
+    assert [step.q for step in standard.steps] == [6, 5, 4, 3, 2, 1]
+    assert capped is None
+
+
+points = st.lists(st.floats(0.1, 100), min_size=1, max_size=9)
+
+
+@settings(deadline=None, max_examples=60)
+@given(points)
+def test_a_cap_counts_where_one_costs_more_than_the_standard(deducts: list[float]) -> None:
+    """Every cap, tenth by tenth, corrected by the standard's own rule with the cap as highest deduct."""
+    standard, capped = correct_deducts(deducts)
+    assert standard.allowed == allowed_deducts(standard.highest)
+    costs = [standard.greatest]
+    for tenth in range(1, round(standard.highest * 10)):
+        lowered = [min(value, tenth / 10) for value in deducts]
+        costs.append(correct_deducts(lowered)[0].greatest)
+    assert (capped or standard).greatest == pytest.approx(max(costs), abs=1e-6)
+    if capped is not None:
+        assert capped.highest < standard.highest and capped.greatest > standard.greatest
+        assert capped.allowed == pytest.approx(allowed_deducts(capped.highest))
 
 
 def test_linear_cracking_stops_at_30_percent() -> None:
@@ -170,7 +190,7 @@ def test_no_cracking_is_a_hundred() -> None:
     assert (found.value, found.value_low, found.rating, found.paser, found.action) == (
         100.0, 100.0, "good", 10, "none",
     )  # fmt: skip
-    assert found.steps == ()
+    assert found.correction.steps == () and found.capped is None
 
 
 def test_the_index_is_a_hundred_less_the_greatest_corrected_deduct() -> None:
@@ -178,9 +198,10 @@ def test_the_index_is_a_hundred_less_the_greatest_corrected_deduct() -> None:
         [Amount(DistressType.ALLIGATOR, MEDIUM, area_m2=30.0), Amount(DistressType.BLOCK, LOW, area_m2=60.0)],
         300.0,
     )
-    assert [step.q for step in found.steps] == [2, 1]
-    assert found.steps[1].deducts == (found.deducts[0].points, 2.0)
-    assert found.value == pytest.approx(100 - max(step.corrected for step in found.steps))
+    steps = found.correction.steps
+    assert [step.q for step in steps] == [2, 1]
+    assert steps[1].deducts == (found.deducts[0].points, 2.0)
+    assert found.value == pytest.approx(100 - max(step.corrected for step in steps))
     assert "upper bound" in found.notes[0]
     assert json.loads(json.dumps(found.as_dict()))["deducts"][0] == {
         "family": "alligator", "severity": "medium", "quantity": 30.0, "density_percent": 10.0,

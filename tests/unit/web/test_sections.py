@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+from dataclasses import asdict
 from typing import Any
 
 import pandas as pd
@@ -11,10 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
+from streamlit.testing.v1 import AppTest
 
 from app import data, identity, section_data
 from app.components.distress_table import distress_frame
-from app.components.index_steps import correction_table, deduct_table
+from app.components.index_steps import (
+    allowed_words,
+    correction_table,
+    corrections,
+    deduct_table,
+    index_words,
+)
 from app.components.measures import (
     AREA_SHARE,
     DENSITY,
@@ -31,7 +39,7 @@ from app.components.section_trend import change_words
 from app.components.strip_map import mark_places, unit_steps
 from db.models import AnalysisResult, AuditEvent, Section, SectionResult, Survey, SurveyImage
 from db.session import transaction
-from engine.condition import hpms_class
+from engine.condition import correct_deducts, hpms_class
 from engine.vocabulary import DistressType
 from tests.unit.web.measured import Measured, fill_measured
 from tests.unit.web.rows import Filled
@@ -161,11 +169,70 @@ def test_a_section_page_shows_condition_distresses_steps_and_trend(measured: Mea
 def test_the_steps_are_those_of_the_index(measured: Measured) -> None:
     version = data.version_of(measured.survey)
     condition = section_data.rolled_up(measured.survey, measured.sections["R2-2"], version)["condition"]
-    deducts, steps = deduct_table(condition), correction_table(condition)
+    deducts, steps = deduct_table(condition), correction_table(corrections(condition)[0])
     assert len(deducts) == len(condition["deducts"]) and "m²" in set(deducts["Quantity"].str.split().str[-1])
     greatest = max(float(value) for value in steps["Corrected deduct"])
     assert condition["value"] == pytest.approx(100 - greatest, abs=0.05)
     assert [int(q) for q in steps["q (deducts over 2)"]][-1] <= 1
+
+
+def holds(equation: str) -> bool:
+    """Whether `left = right` of a printed equation agree to what is printed."""
+    left, right = equation.split(" = ")
+    value = eval(left.replace("x", "*"))  # numbers and signs only
+    return math.isclose(value, float(right), abs_tol=0.5 * 10 ** -len(right.partition(".")[2]) + 1e-9)
+
+
+# The standard's m of 95 is 1.46; a cap lets more deducts count. 97 of one deduct; 1 with m over 10.
+@pytest.mark.parametrize(
+    "deducts", [[95, 60, 50, 40, 30], [94.96, 60.04, 7.7], [97], [1.0], [48, 23, 18, 6, 5]]
+)
+@pytest.mark.parametrize("stored", [True, False])
+def test_each_printed_equation_of_the_steps_holds(deducts: list[float], stored: bool) -> None:
+    found = correct_deducts(deducts)
+    condition: dict[str, Any] = {"deducts": [{"points": value} for value in deducts]}
+    if stored:
+        condition |= {"correction": asdict(found[0]), "capped": found[1] and asdict(found[1])}
+    standard, capped = corrections(condition)
+    assert (capped is not None) == (deducts[-1] == 30)
+    assert f"(100 - {math.ceil(10 * max(deducts)) / 10:.1f})" in allowed_words(standard)
+    for correction in (standard, capped):
+        if correction is None:
+            continue
+        equation, _, most = allowed_words(correction).removeprefix("m = ").partition(", at most 10: ")
+        assert holds(equation)
+        assert float(most or equation.split(" = ")[1]) == pytest.approx(correction["allowed"], abs=0.005)
+        table = correction_table(correction)
+        for line in table.to_dict("records"):
+            parts = line["Deducts"].split(" + ")
+            assert sum(map(float, parts)) == pytest.approx(float(line["Total"]), abs=0.05 * (len(parts) + 1))
+        equation = index_words(correction).replace("(the greatest corrected deduct) ", "")
+        assert holds(equation)
+        assert equation.split()[2] == f"{table['Corrected deduct'].astype(float).max():.1f}"
+
+
+def test_a_cap_is_shown_as_a_step_of_its_own_after_the_standards(empty_app: None) -> None:
+    def page() -> None:
+        from app.components.index_steps import draw_index_steps
+        from engine.change import DistressAmount
+        from engine.condition import condition_index
+        from engine.vocabulary import DistressType, Severity
+
+        amounts = [
+            DistressAmount(DistressType(kind), Severity(grade), amount, amount)
+            for kind, grade, amount in (
+                ("alligator", "medium", 8.3), ("alligator", "high", 60.0), ("block", "low", 3.0),
+                ("longitudinal", "low", 0.2), ("longitudinal", "high", 8.6),
+            )
+        ]  # fmt: skip
+        draw_index_steps(condition_index(amounts, 100.0).as_dict())
+
+    drawn = AppTest.from_function(page).run()
+    assert not drawn.exception
+    steps = [text.value for text in drawn.markdown if text.value.startswith("**")]
+    assert "standard's index" in steps[3] and "Cap (ours" in steps[4]
+    assert steps[5].startswith("**6. Index.**")
+    assert steps[1].count("m = 1 + 9/98") == steps[4].count("m = 1 + 9/98") == 1
 
 
 def test_another_checkpoint_is_marked_and_not_compared(measured: Measured) -> None:
