@@ -1,7 +1,7 @@
 """What the page Change reads: two surveys of one network under one checkpoint, and pairs of their photos."""
 
-import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,20 @@ import pandas as pd
 import shapely
 import streamlit as st
 from sqlalchemy import and_, func, select
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import Session, aliased
 
 from app.identity import current_actor
+from app.layers import ENDS_OF_INDEX, MAX_INTERVALS, ends_of_index
 from db.models import AnalysisResult, Checkpoint, Section, SectionResult, Survey, SurveyImage
 from db.session import reading
-from engine.change import Change, Measured, index_interval, section_change, why_not_comparable
+from engine.change import (
+    Change,
+    Measured,
+    section_change,
+    why_not_comparable,
+    with_measurement_version,
+)
 
-MEASUREMENT_VERSIONS = 50
 FARTHEST_APART_M = 15.0
 """Photos of two passes that stand further apart than this do not show the same pavement."""
 ANALYSIS = ("checkpoint_id", "settings_hash", "checkpoint")
@@ -62,15 +68,6 @@ def surveys() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["id", "name", "network_id", "surveyed_on", "analysed"])
 
 
-def _measurement_version(settings: Mapping[str, Any], settings_hash: str) -> int | None:
-    """Which version of measuring a result is of: its hash was made with it. None for one that is unknown."""
-    for version in range(1, MEASUREMENT_VERSIONS + 1):
-        named = json.dumps({**settings, "measurement_version": version}, sort_keys=True)
-        if hashlib.sha256(named.encode()).hexdigest() == settings_hash:
-            return version
-    return None
-
-
 @st.cache_data(max_entries=50, show_spinner=False)
 def _analyses(survey_id: int, version: str) -> list[dict[str, Any]]:
     """The survey's analyses with their settings, the shown one first, then the newest."""
@@ -101,10 +98,7 @@ def _analyses(survey_id: int, version: str) -> list[dict[str, Any]]:
         found = [
             {
                 **{name: row[name] for name in ANALYSIS},
-                "settings": {
-                    **row["settings"],
-                    "measurement_version": _measurement_version(row["settings"], row["settings_hash"]),
-                },
+                "settings": with_measurement_version(row["settings"], row["settings_hash"]),
                 "shown": (row["checkpoint_id"], row["settings_hash"])
                 == (shown.shown_checkpoint_id, shown.shown_settings_hash),
             }
@@ -143,10 +137,11 @@ def analysis_pair(first_id: int, second_id: int, versions: tuple[str, str]) -> A
     return AnalysisPair(first[0], second[0], _reason(first[0], second[0]))
 
 
+Runs = tuple[tuple[int, str], tuple[int, str]]
+
+
 @st.cache_data(max_entries=20, show_spinner="Comparing the sections")
-def change_table(
-    first_id: int, second_id: int, runs: tuple[tuple[int, str], tuple[int, str]], versions: tuple[str, str]
-) -> pd.DataFrame:
+def change_table(first_id: int, second_id: int, runs: Runs, versions: tuple[str, str]) -> pd.DataFrame:
     """One line for each section that both surveys measured.
 
     Args:
@@ -158,6 +153,7 @@ def change_table(
     Returns:
         `PLACE`; for `density` (m/m2), `area_pct` (%) and `index` (points) the columns first_, second_,
         difference_, low_, high_, real_ (True, False, or None where that cannot be said), NaN where unknown.
+        Those of the index have no interval yet: `index_change_table`.
     """
     first, second = aliased(SectionResult), aliased(SectionResult)
 
@@ -171,59 +167,90 @@ def change_table(
 
     with reading() as session:
         rows = session.execute(
-            select(*(getattr(Section, name) for name in PLACE), first, second)
+            select(*(getattr(Section, name) for name in PLACE), *_values(first), *_values(second))
             .join(first, run(first, first_id, runs[0]))
             .join(second, run(second, second_id, runs[1]))
             .order_by(Section.road, Section.from_m)
+        ).all()
+    values = [f"{side}_{measure}{end}" for side in ("first", "second") for measure, end in VALUES]
+    table = pd.DataFrame(rows, columns=[*PLACE, *values]).astype(dict.fromkeys(values, "float64"))
+    for measure in MEASURES:
+        names = [f"{side}_{measure}{end}" for side in ("first", "second") for end in ENDS]
+        ends = (table[name] if name in table else pd.Series(math.nan, table.index) for name in names)
+        _add_changes(table, measure, [_change(*line) for line in zip(*ends, strict=True)])
+    return table[[*PLACE, *(f"{column}_{measure}" for measure in MEASURES for column in COLUMNS)]]
+
+
+@st.cache_data(max_entries=20, show_spinner="Working out the intervals of the index")
+def index_change_table(first_id: int, second_id: int, runs: Runs, versions: tuple[str, str]) -> pd.DataFrame:
+    """`change_table` with the intervals of the index, of the `MAX_INTERVALS` sections that differ most."""
+    table: pd.DataFrame = change_table(first_id, second_id, runs, versions).copy()
+    differs = table["difference_index"].abs().dropna()
+    chosen = differs.nlargest(MAX_INTERVALS).index
+    ids = [int(value) for value in table.loc[chosen, "id"]]
+    with reading() as session:
+        first, second = (
+            _index_ends(session, survey_id, run, ids)
+            for survey_id, run in zip((first_id, second_id), runs, strict=True)
         )
-        lines = [_section_line(row[: len(PLACE)], row[-2], row[-1]) for row in rows]
-    table = pd.DataFrame(lines, columns=[*PLACE, *(f"{c}_{m}" for m in MEASURES for c in COLUMNS)])
-    numbers = [f"{column}_{measure}" for measure in MEASURES for column in COLUMNS if column != "real"]
-    return table.astype(dict.fromkeys(numbers, "float64"))
+    unknown = (math.nan, math.nan)
+    changes = [
+        _change(
+            line["first_index"], *first.get(line["id"], unknown),
+            line["second_index"], *second.get(line["id"], unknown),
+        )
+        for line in table[["id", "first_index", "second_index"]].to_dict("records")
+    ]  # fmt: skip
+    _add_changes(table, "index", changes)
+    return table
 
 
 COLUMNS = ("first", "second", *CHANGE)
 MEASURES = ("density", "area_pct", "index")
+ENDS = ("", "_low", "_high")
+VALUES = [*((measure, end) for measure in MEASURES[:2] for end in ENDS), ("index", "")]
 
 
-def _section_line(place: Any, first: SectionResult, second: SectionResult) -> dict[str, Any]:
-    line = dict(zip(PLACE, place, strict=True))
-    for measure, read in (("density", _density), ("area_pct", _area_pct), ("index", _index)):
-        before, after = read(first), read(second)
-        change = None if before is None or after is None else section_change(before, after)
-        line |= _columns(measure, before, after, change)
-    return line
+def _values(of: Any) -> list[Any]:
+    """Columns `VALUES`."""
+    density = [getattr(of, f"crack_density_m_per_m2{end}") for end in ENDS]
+    area = [getattr(of, f"crack_area_ratio{end}") * 100 for end in ENDS]
+    # The two sides' columns have the same names.
+    return [column.label(None) for column in (*density, *area, of.condition_index)]
 
 
-def _columns(
-    measure: str, before: Measured | None, after: Measured | None, change: Change | None
-) -> dict[str, Any]:
-    values = {
-        "first": before and before.value,
-        "second": after and after.value,
-        **{name: change and getattr(change, name) for name in CHANGE},
-    }
-    return {f"{name}_{measure}": value for name, value in values.items()}
-
-
-def _density(row: SectionResult) -> Measured | None:
-    if row.crack_density_m_per_m2 is None:
+def _change(
+    first: float, first_low: float, first_high: float, second: float, second_low: float, second_high: float
+) -> Change | None:
+    """The change of values whose ends may be NaN; None where a value is."""
+    if math.isnan(first) or math.isnan(second):
         return None
-    return Measured(
-        row.crack_density_m_per_m2, row.crack_density_m_per_m2_low, row.crack_density_m_per_m2_high
+    before = Measured(first) if math.isnan(first_low) else Measured(first, first_low, first_high)
+    after = Measured(second) if math.isnan(second_low) else Measured(second, second_low, second_high)
+    return section_change(before, after)
+
+
+def _add_changes(table: pd.DataFrame, measure: str, changes: list[Change | None]) -> None:
+    for name in CHANGE:
+        values = [change and getattr(change, name) for change in changes]
+        kind = "object" if name == "real" else "float64"
+        table[f"{name}_{measure}"] = pd.Series(values, table.index, dtype=kind)
+
+
+def _index_ends(
+    session: Session, survey_id: int, run: tuple[int, str], section_ids: list[int]
+) -> dict[int, tuple[float, float]]:
+    """Interval of the index by section, as every page has it."""
+    rows = session.execute(
+        select(SectionResult.section_id, *ENDS_OF_INDEX).where(
+            SectionResult.survey_id == survey_id,
+            SectionResult.checkpoint_id == run[0],
+            SectionResult.settings_hash == run[1],
+            SectionResult.section_id.in_(section_ids),
+            SectionResult.condition_index.is_not(None),
+        )
     )
-
-
-def _area_pct(row: SectionResult) -> Measured:
-    ends = row.crack_area_ratio_low, row.crack_area_ratio_high
-    return Measured(100 * row.crack_area_ratio, *(None if end is None else 100 * end for end in ends))
-
-
-def _index(row: SectionResult) -> Measured | None:
-    density = _density(row)
-    if row.condition_index is None or density is None or not row.surveyed_area_m2:
-        return None
-    return index_interval(row.quantities or (), row.surveyed_area_m2, density)
+    return {row.section_id: ends for row in rows if (ends := ends_of_index(row))}
 
 
 def lines_of(section_ids: list[int]) -> dict[int, shapely.LineString]:
@@ -238,8 +265,13 @@ def lines_of(section_ids: list[int]) -> dict[int, shapely.LineString]:
     return found
 
 
-def change_geojson(table: pd.DataFrame) -> bytes:
-    """The sections of `change_table` as GeoJSON lines with its columns, for any map."""
+def change_geojson(table: pd.DataFrame, about: Mapping[str, Any]) -> bytes:
+    """The sections of `change_table` as GeoJSON lines with its columns, for any map.
+
+    Args:
+        table: as of `change_table`, under any names.
+        about: members of the collection: formulas and standards, say.
+    """
     lines = lines_of([int(value) for value in table["id"]])
     columns = [name for name in table.columns if name not in ("west", "south", "east", "north")]
     features = [
@@ -251,14 +283,14 @@ def change_geojson(table: pd.DataFrame) -> bytes:
         for row in table.to_dict("records")
         if int(row["id"]) in lines
     ]
-    return json.dumps({"type": "FeatureCollection", "features": features}).encode()
+    return json.dumps({"type": "FeatureCollection", **about, "features": features}).encode()
 
 
 def photo_pairs(
     section_id: int,
     first_id: int,
     second_id: int,
-    runs: tuple[tuple[int, str], tuple[int, str]],
+    runs: Runs,
 ) -> list[dict[str, Any]]:
     """The later survey's photos of a section, each with the nearest of the earlier one's, along the chainage.
 

@@ -272,7 +272,7 @@ def _rounded(value: float | None, digits: int = 4) -> float | None:
     return None if value is None else round(float(value), digits)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)  # one of 1e5 sections takes tens of megabytes
 def section_layer(
     network_id: int, survey_id: int | None, version: str, measure: str | None = None
 ) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from db.models import (
     SurveyImage,
 )
 from db.session import reading
-from engine.change import why_not_comparable
+from engine.change import why_not_comparable, with_measurement_version
 from engine.linear_reference import sample_units
 
 QUANTITIES = ("kind", "severity", "zone", "count", "length_m", "area_m2", "mean_width_mm")
@@ -133,7 +133,8 @@ def trend(survey_id: int, section_id: int) -> pd.DataFrame:
         analysis = (here.shown_checkpoint_id, here.shown_settings_hash)
         best = _best_of_each([_with_ends(row) for row in rows], analysis)
         for row in best:
-            row["settings"] = _settings(session, section_id, row) or {}
+            settings = _settings(session, section_id, row) or {}
+            row["settings"] = with_measurement_version(settings, row["settings_hash"])
     table = pd.DataFrame(best)
     if table.empty or survey_id not in set(table["survey_id"]):
         return pd.DataFrame()

@@ -1,18 +1,23 @@
 """What changed on a section between two surveys, and whether the change is real (torch-free)."""
 
+import hashlib
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.camera_profiles import DownwardProfile, read_profile
 from engine.condition import condition_index
+from engine.errors import CalibrationError
 from engine.sampling_error import CONFIDENCE
-from engine.vocabulary import DistressType, Severity
+from engine.vocabulary import CameraKind, DistressType, Severity
 
 PER_SURVEY = frozenset({"agreement", "camera", "working_scale"})
 """Settings that a survey's own camera and photos decide, so that two surveys rarely share them."""
 SCALE_APART = 1.25
 """A network that saw one survey's pavement so much larger than the other's finds other cracks in it."""
+MEASUREMENT_VERSIONS = 50
 
 
 @dataclass(frozen=True)
@@ -129,6 +134,23 @@ def index_interval(
     return Measured(value, min(value, at(density.high)), max(value, at(density.low)))
 
 
+def with_measurement_version(settings: Mapping[str, Any], settings_hash: str) -> dict[str, Any]:
+    """Settings of an analysis with `measurement_version`, by which its cracks were measured.
+
+    Args:
+        settings: as saved with the results; the version is not among them, but in their hash.
+        settings_hash: as saved with the results.
+
+    Returns:
+        the version None where no version up to `MEASUREMENT_VERSIONS` gives that hash.
+    """
+    for version in range(1, MEASUREMENT_VERSIONS + 1):
+        named = {**settings, "measurement_version": version}
+        if hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest() == settings_hash:
+            return named
+    return {**settings, "measurement_version": None}
+
+
 def why_not_comparable(
     first_checkpoint: str, second_checkpoint: str, first: Mapping[str, Any], second: Mapping[str, Any]
 ) -> str | None:
@@ -165,12 +187,23 @@ def _photo_gsd_ratio(first: Mapping[str, Any], second: Mapping[str, Any]) -> flo
     """GSD of the later camera's photos / that of the earlier one's; 1 where it is not known."""
     if first.get("kind") != second.get("kind"):
         return 1.0
-    parameters = [camera.get("parameters", {}) for camera in (first, second)]
-    gsds = [values.get("gsd_mm_per_px") for values in parameters]
-    if all(gsds):
-        return float(gsds[1] / gsds[0])
-    focals = [values.get("focal_px") for values in parameters]
-    heights = [values.get("height_m") for values in parameters]
-    if all(focals) and all(heights):
-        return float(heights[1] / focals[1] / (heights[0] / focals[0]))
-    return 1.0
+    before, after = _photo_gsd(first), _photo_gsd(second)
+    return after / before if before and after else 1.0
+
+
+def _photo_gsd(camera: Mapping[str, Any]) -> float | None:
+    """Ground sampling distance of the photos as taken, in mm/px; None where it is not known.
+
+    A forward camera's changes with the distance, at each distance as height / focal length. Its profile's
+    `gsd_mm_per_px` is that of the rectified picture, which the network never sees.
+    """
+    parameters = camera.get("parameters", {})
+    if camera.get("kind") == CameraKind.FORWARD:
+        height_m, focal_px = parameters.get("height_m"), parameters.get("focal_px")
+        return 1000 * height_m / focal_px if height_m and focal_px else None
+    try:
+        profile = read_profile(CameraKind.DOWNWARD, parameters)
+    except CalibrationError:  # a survey's own GSD, without a profile
+        known: float | None = parameters.get("gsd_mm_per_px")
+        return known
+    return profile.gsd if isinstance(profile, DownwardProfile) else None

@@ -1,6 +1,6 @@
 """Change between two surveys: why it cannot be told, the sections, and pairs of photos."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,11 +10,12 @@ from app import actions, change_data, data
 from app.change_pictures import TOLERANCE_M, TOLERANCE_PX, pair_pictures
 from app.components.change_slider import change_slider
 from app.components.job_progress import watch_jobs
-from app.components.measures import AREA_SHARE, DENSITY, INDEX, Measure
+from app.components.measures import AREA_SHARE, DENSITY, INDEX, INDEX_INTERVAL, Measure, severity_words
 from app.components.messages import plain, show_error
 from app.components.spreadsheet import to_csv
 from app.components.text import chainage, interval, number
 from app.identity import current_actor
+from app.layers import MAX_INTERVALS
 from engine.change import real_by_chance
 from engine.errors import EngineError
 
@@ -23,7 +24,7 @@ INTERVAL_HELP = (
     "90 % interval of the difference: the photos' own intervals and the error of looking only where photos "
     "were taken, of both surveys. Errors made in both alike cancel in part: it is rather too wide."
 )
-INDEX_HELP = "The interval of the crack density carried through the index's curves. Cracking only."
+DIFFERENCE = "low and high: 90 % interval; real: it leaves out 0"
 
 
 def refused(
@@ -106,6 +107,7 @@ def summary(table: pd.DataFrame, name: str) -> None:
     real = table[f"real_{name}"]
     better = table[f"difference_{name}"] * (1 if name == "index" else -1) > 0
     told = real.notna()
+    known = table[f"difference_{name}"].notna()
     changed = real.eq(True)
     cells = st.columns(4)
     cells[0].metric("Sections in both surveys", f"{len(table):,}", border=True)
@@ -117,6 +119,10 @@ def summary(table: pd.DataFrame, name: str) -> None:
         f"Really: the 90 % interval of the difference leaves out 0. Of {int(told.sum()):,} unchanged "
         f"sections up to {chance:.0f} would be called changed by chance."
     )
+    if name == "index" and int(known.sum()) > MAX_INTERVALS:
+        st.caption(
+            f"Intervals of the index are worked out for the {MAX_INTERVALS:,} sections where it differs most."
+        )
 
 
 def section_changes(table: pd.DataFrame, name: str, key: str) -> int | None:
@@ -150,7 +156,7 @@ def section_changes(table: pd.DataFrame, name: str, key: str) -> int | None:
                 f"Difference {measure.unit}".rstrip(), format=f"%+.{measure.digits}f"
             ),
             "interval": st.column_config.TextColumn(
-                "Interval", help=f"{INTERVAL_HELP} {INDEX_HELP if name == 'index' else ''}"
+                "Interval", help=f"{INTERVAL_HELP} {INDEX_INTERVAL if name == 'index' else ''}"
             ),
             "real": "Real",
         },
@@ -170,27 +176,67 @@ def _real_word(real: Any) -> str:
     return "not known" if pd.isna(real) else "yes" if real else "no"
 
 
-def downloads(table: pd.DataFrame, name: str) -> None:
-    """The list as CSV and, with the sections' lines, as GeoJSON."""
+def downloads(
+    make: Callable[[], pd.DataFrame], pair: change_data.AnalysisPair, names: tuple[str, str]
+) -> None:
+    """The list as CSV and, with the sections' lines, as GeoJSON.
+
+    Args:
+        make: gives `change_data.index_change_table`, when it is asked for.
+        pair: the analyses.
+        names: of the earlier and the later survey.
+    """
     left, right, _ = st.columns([1, 1, 3])
     left.download_button(
-        "CSV", lambda: to_csv(_named(table)), "change.csv", "text/csv",
+        "CSV", lambda: change_csv(make(), pair, names), "change.csv", "text/csv",
         icon=":material/download:", width="stretch", on_click="ignore",
     )  # fmt: skip
     right.download_button(
-        "GeoJSON", lambda: change_data.change_geojson(_named(table)), "change.geojson",
+        "GeoJSON", lambda: change_geojson(make(), pair, names), "change.geojson",
         "application/geo+json", icon=":material/map:", width="stretch", on_click="ignore",
     )  # fmt: skip
 
 
-def _named(table: pd.DataFrame) -> pd.DataFrame:
-    """The measures' own names, with their units, in the heads."""
-    names = {
+def change_csv(table: pd.DataFrame, pair: change_data.AnalysisPair, names: tuple[str, str]) -> bytes:
+    """The list with formula and standard in the heads of the values, and what they were measured by."""
+    heads: dict[str, str] = {}
+    for measure in MEASURES.values():
+        said = f"[{measure.formula}; {measure.standard}]"
+        heads |= {
+            f"{measure.column}_{side}": f"{measure.column}_{side} {said}" for side in ("first", "second")
+        }
+        heads[f"{measure.column}_difference"] = f"{measure.column}_difference [second - first; {DIFFERENCE}]"
+    return to_csv(_named(table, pair, names).rename(columns=heads))
+
+
+def change_geojson(table: pd.DataFrame, pair: change_data.AnalysisPair, names: tuple[str, str]) -> bytes:
+    """The same on a map; formulas and standards are members of the collection."""
+    said = {
+        measure.column: {"unit": measure.unit, "formula": measure.formula, "standard": measure.standard}
+        for measure in MEASURES.values()
+    }
+    about = {"measures": said, "difference": f"second - first; {DIFFERENCE}"}
+    return change_data.change_geojson(_named(table, pair, names), about)
+
+
+def _named(table: pd.DataFrame, pair: change_data.AnalysisPair, names: tuple[str, str]) -> pd.DataFrame:
+    """The measures' own names, with their units, in the heads; the surveys and how they were analysed."""
+    heads = {
         f"{column}_{name}": f"{measure.column}_{column}"
         for name, measure in MEASURES.items()
         for column in change_data.COLUMNS
     }
-    return table.drop(columns=["west", "south", "east", "north"]).rename(columns=names)
+    later = pair.second or {}
+    return (
+        table.drop(columns=["west", "south", "east", "north"])
+        .rename(columns=heads)
+        .assign(
+            first_survey=names[0],
+            second_survey=names[1],
+            checkpoint=later.get("checkpoint"),
+            severity_standard=severity_words(later.get("settings", {})),
+        )
+    )
 
 
 def photo_changes(

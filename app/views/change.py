@@ -94,11 +94,15 @@ def compare(ids: tuple[int, int], names: tuple[str, str], network_id: int) -> No
         empty_state("No section in both", "No section of the network has photos of both surveys.")
         return
     name = change_view.choose_measure(table)
+    if name == "index":
+        table = change_data.index_change_table(*ids, runs, versions)
     change_view.summary(table, name)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         chosen = change_view.section_changes(table, name, key=f"changes-{ids}-{name}")
-        change_view.downloads(table, name)
+        change_view.downloads(
+            lambda: change_data.index_change_table(*ids, runs, versions), pair, names
+        )  # fmt: skip
     with right:
         picked = sections_map(table, name, ids[1], network_id, versions[1])
     section = chosen_section(table, name, picked, chosen)

@@ -1,5 +1,7 @@
 """Differences between surveys: their intervals cover, and only like is compared with like."""
 
+import hashlib
+import json
 import math
 from typing import Any
 
@@ -14,6 +16,7 @@ from engine.change import (
     real_by_chance,
     section_change,
     why_not_comparable,
+    with_measurement_version,
 )
 from engine.condition import condition_index
 from engine.severity import D6433, LTPP
@@ -139,3 +142,38 @@ def test_like_is_compared_with_like() -> None:
 def test_what_differs_is_named(second_checkpoint: str, second: dict[str, Any], said: str) -> None:
     reason = why_not_comparable("a", second_checkpoint, settings_of(), second)
     assert reason is not None and said in reason
+
+
+def optics(height_m: float) -> dict[str, Any]:
+    parameters = {"width_px": 5000, "height_px": 4000, "height_m": height_m, "focal_mm": 50.0,
+                  "sensor_width_mm": 100.0}  # fmt: skip
+    return {"kind": "downward", "parameters": parameters}
+
+
+def ahead(focal_px: float) -> dict[str, Any]:
+    """Whatever the photos, both are rectified to 2 mm/px."""
+    parameters = {
+        "width_px": 1920, "height_px": 1080, "focal_px": focal_px, "height_m": 1.5, "pitch_deg": 20.0,
+        "lane_left_m": -1.75, "lane_right_m": 1.75, "gsd_mm_per_px": 2.0,
+    }  # fmt: skip
+    return {"kind": "forward", "parameters": parameters}
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(optics(2.0), optics(4.0)), (ahead(1500.0), ahead(750.0))], ids=["down", "ahead"]
+)
+def test_photos_half_as_fine_are_compared_only_where_the_network_saw_them_alike(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    reason = why_not_comparable("a", "a", settings_of(camera=first), settings_of(camera=second))
+    assert reason is not None and "2.0 times as large" in reason
+    larger = settings_of(camera=second, working_scale=1.0)
+    assert why_not_comparable("a", "a", settings_of(camera=first), larger) is None
+
+
+def test_the_version_of_measuring_is_read_from_the_hash() -> None:
+    settings = settings_of()
+    named = json.dumps({**settings, "measurement_version": 7}, sort_keys=True)
+    found = with_measurement_version(settings, hashlib.sha256(named.encode()).hexdigest())
+    assert found == {**settings, "measurement_version": 7}
+    assert with_measurement_version(settings, "f" * 64)["measurement_version"] is None

@@ -1,6 +1,7 @@
 """The page Change reads like for like, and lays photo pairs over each other."""
 
 import base64
+import csv
 import io
 import json
 import shutil
@@ -10,15 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import streamlit as st
 from PIL import Image
 from sqlalchemy import delete, select, update
 
-from app import change_data
+from app import change_data, section_data
 from app.change_pictures import pair_pictures
-from app.components.change_view import _remedy, sorted_changes
+from app.components.change_view import _remedy, change_csv, change_geojson, sorted_changes
+from app.components.measures import FORMULA_KEYS
 from app.data import version_of
+from app.layers import index_ends
 from db.models import AnalysisResult, SectionResult, Survey, SurveyImage
 from db.session import reading, transaction
+from engine.change import Measured, section_change
+from engine.condition import FORMULAS
 from engine.sample import SAMPLE_SEED, sample_surveys
 from tests.conftest import forget_settings
 from tests.unit.condition.two_surveys import AGREEMENT, TwoSurveys, analyse, how, make
@@ -45,6 +51,7 @@ def two(template: tuple[Path, TwoSurveys], home: Path) -> TwoSurveys:
     """The two surveys in a home of their own."""
     shutil.copytree(template[0], home, dirs_exist_ok=True)
     forget_settings()
+    st.cache_data.clear()
     return template[1]
 
 
@@ -73,7 +80,8 @@ def test_the_same_checkpoint_and_settings_are_compared(two: TwoSurveys) -> None:
     pair = pair_of(two)
     assert pair.reason is None
     table = change_data.change_table(two.first, two.second, runs_of(pair), versions(two))
-    assert len(table) == SECTIONS
+    assert len(table) == SECTIONS and table["low_index"].isna().all()
+    table = change_data.index_change_table(two.first, two.second, runs_of(pair), versions(two))
     with reading() as session:
         rolled = {
             (row.survey_id, row.section_id): row.crack_density_m_per_m2
@@ -89,12 +97,84 @@ def test_the_same_checkpoint_and_settings_are_compared(two: TwoSurveys) -> None:
     assert sorted(worst_first, reverse=True) == worst_first
 
 
+def test_both_pages_give_a_section_one_interval_of_the_index(two: TwoSurveys) -> None:
+    """That of a section whose cracking has no severity reaches down to where all of it is high."""
+    with transaction() as session:
+        for row in session.scalars(select(SectionResult)):
+            row.condition = {**row.condition, "value_low": 20.0}
+    runs = runs_of(pair_of(two))
+    table = change_data.index_change_table(two.first, two.second, runs, versions(two))
+    with reading() as session:
+        before, after = (index_ends(session, survey) for survey in (two.first, two.second))
+    for line in table.to_dict("records"):
+        first = Measured(line["first_index"], *before[line["id"]])
+        second = Measured(line["second_index"], *after[line["id"]])
+        assert first.low == second.low == 20.0
+        change = section_change(first, second)
+        assert (line["low_index"], line["high_index"]) == pytest.approx((change.low, change.high))
+        assert line["real_index"] is False
+
+
+def test_intervals_of_the_index_are_worked_out_where_it_differs_most(
+    two: TwoSurveys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    ends = change_data.ends_of_index
+    monkeypatch.setattr(change_data, "ends_of_index", lambda row: read.append(row.section_id) or ends(row))
+    monkeypatch.setattr(change_data, "MAX_INTERVALS", 1)
+    runs = runs_of(pair_of(two))
+    change_data.change_table(two.first, two.second, runs, versions(two))
+    assert read == []
+    table = change_data.index_change_table(two.first, two.second, runs, versions(two))
+    most = table.loc[table["difference_index"].abs().idxmax(), "id"]
+    assert set(read) == {most} and len(read) == 2
+    assert table.set_index("id")["low_index"].notna().to_dict()[most]
+    assert table["low_index"].notna().sum() == 1
+
+
+def test_the_trend_does_not_compare_another_way_of_measuring(two: TwoSurveys) -> None:
+    section = int(
+        change_data.change_table(two.first, two.second, runs_of(pair_of(two)), versions(two))["id"][0]
+    )
+    trend = section_data.trend(two.second, section)
+    assert len(trend) == 2 and trend["not_comparable"].isna().all()
+    with transaction() as session:
+        session.execute(delete(AnalysisResult).where(AnalysisResult.image_id > 3 * SECTIONS))
+    analyse(two.second, photos_of(1), two.checkpoint, how(agreement=asdict(AGREEMENT)), version=3)
+    reasons = section_data.trend(two.second, section).set_index("survey_id")["not_comparable"]
+    assert "measurement version" in reasons[two.first] and reasons[[two.second]].isna().all()
+
+
 def test_the_list_is_ready_for_a_map(two: TwoSurveys) -> None:
-    table = change_data.change_table(two.first, two.second, runs_of(pair_of(two)), versions(two))
-    layer = json.loads(change_data.change_geojson(table))
+    pair = pair_of(two)
+    table = change_data.index_change_table(two.first, two.second, runs_of(pair), versions(two))
+    layer = json.loads(change_geojson(table, pair, ("2024", "2025")))
     assert [feature["properties"]["id"] for feature in layer["features"]] == table["id"].tolist()
     assert all(len(feature["geometry"]["coordinates"]) > 1 for feature in layer["features"])
-    assert layer["features"][0]["properties"]["difference_density"] == table["difference_density"].iloc[0]
+    properties = layer["features"][0]["properties"]
+    assert properties["crack_density_m_per_m2_difference"] == table["difference_density"].iloc[0]
+    assert properties["checkpoint"] == "base" and properties["severity_standard"].startswith(
+        "D6433: low under"
+    )
+    assert properties["first_survey"] == "2024"
+    for name, said in layer["measures"].items():
+        assert f"{name}_second" in properties
+        assert said == {
+            "unit": said["unit"], "formula": FORMULAS[FORMULA_KEYS.get(name, name)][0],
+            "standard": FORMULAS[FORMULA_KEYS.get(name, name)][1],
+        }  # fmt: skip
+
+
+def test_the_csv_names_formula_standard_and_checkpoint(two: TwoSurveys) -> None:
+    pair = pair_of(two)
+    table = change_data.index_change_table(two.first, two.second, runs_of(pair), versions(two))
+    text = change_csv(table, pair, ("2024", "=2025")).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    index = f"condition_index_second [{'; '.join(FORMULAS['condition_index'])}]"
+    assert float(rows[0][index]) == pytest.approx(table["second_index"].iloc[0])
+    assert any(head.startswith("condition_index_difference [second - first; ") for head in rows[0])
+    assert rows[0]["checkpoint"] == "base" and rows[0]["second_survey"] == "'=2025"
+    assert rows[0]["severity_standard"] == "D6433: low under 10 mm, high over 75 mm"
 
 
 def test_another_checkpoint_is_refused_and_the_older_survey_offered(two: TwoSurveys) -> None:
@@ -111,7 +191,7 @@ def test_another_checkpoint_is_refused_and_the_older_survey_offered(two: TwoSurv
             )
         )
         session.execute(update(SectionResult).values(images=SectionResult.images))
-    change_data._analyses.clear()
+    st.cache_data.clear()
     pair = pair_of(two)
     assert pair.reason is not None and "checkpoint" in pair.reason
     assert _remedy(pair)[:2] == (0, "adapted")
