@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import shapely
 from sqlalchemy import delete, func, insert, select, update
@@ -31,10 +31,6 @@ if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
 
 MEASURING = ("agreement", "camera", "severity_standard")
 """Settings of a result that say how it was measured, not how it was predicted."""
-CHAINAGE_TOLERANCE_M = 1.0
-"""Sections that overlap by less lie one behind the other: agencies round chainage to whole metres."""
-LARGEST_LENGTH_DIFFERENCE = 0.05
-"""Lines are drawn less exactly than chainage is measured; where they differ by more, chainage is wrong."""
 
 
 @dataclass(frozen=True)
@@ -47,21 +43,6 @@ class StoredSections:
     to_m: list[float]
     lengths_m: list[float]
     lines: list[shapely.LineString]
-
-
-class PhotoPlace(NamedTuple):
-    """Where a photo lies along its road, and where it looks.
-
-    Attributes:
-        stretch: shared by the sections of one lane along which chainage runs on; None off the network.
-        along_m: its chainage, in metres that were driven.
-        heading_deg: clockwise from north.
-    """
-
-    id: int
-    stretch: int | None
-    along_m: float | None
-    heading_deg: float | None
 
 
 def find_network(session: Session, agency_id: int, name: str) -> Network | None:
@@ -208,65 +189,18 @@ def photo_sizes(session: Session, survey_id: int) -> dict[int, tuple[int, int]]:
     return {row.id: (row.width_px, row.height_px) for row in rows}
 
 
-def photo_places(session: Session, survey_id: int) -> list[PhotoPlace]:
-    """All photos of a survey in the order in which they were taken, as far as that is known."""
-    rows = session.execute(
-        select(SurveyImage.id, SurveyImage.section_id, SurveyImage.chainage_m, SurveyImage.heading_deg)
-        .where(SurveyImage.survey_id == survey_id)
-        .order_by(SurveyImage.captured_at, SurveyImage.original_name, SurveyImage.id)
-    )
-    stretches = _stretches(session, survey_id)
-    return [
-        PhotoPlace(row.id, *_along(stretches.get(row.section_id), row.chainage_m), row.heading_deg)
-        for row in rows
-    ]
-
-
-class _Stretch(NamedTuple):
-    """A section in its stretch (named after its first section): where it begins, in metres driven."""
-
-    id: int
-    from_m: float
-    along_m: float
-    metres_per_chainage: float
-
-
-def _along(section: _Stretch | None, chainage_m: float | None) -> tuple[int | None, float | None]:
-    if section is None or chainage_m is None:
-        return None, None
-    return section.id, section.along_m + (chainage_m - section.from_m) * section.metres_per_chainage
-
-
-def _stretches(session: Session, survey_id: int) -> dict[int | None, _Stretch]:
-    """Where each section with photos of the survey lies in its stretch."""
-    rows = session.execute(
-        select(Section.id, Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m,
-               Section.length_m)
-        .where(Section.id.in_(select(SurveyImage.section_id).where(SurveyImage.survey_id == survey_id)))
-        .order_by(Section.road, Section.direction, Section.lane, Section.from_m, Section.to_m, Section.id)
-    )  # fmt: skip
-    stretches: dict[int | None, _Stretch] = {}
-    first, lane, end_m, shift = 0, None, 0.0, 0.0
-    for row in rows:
-        # Chainage that begins anew in each section says nothing of how far its photos are from another's.
-        if lane != row[1:4] or row.from_m < end_m - CHAINAGE_TOLERANCE_M:
-            first, lane, shift = row.id, row[1:4], 0.0
-        end_m = row.to_m
-        span_m = row.to_m - row.from_m
-        ratio = row.length_m / span_m if span_m > 0 else 1.0
-        if abs(ratio - 1) <= LARGEST_LENGTH_DIFFERENCE:
-            ratio = 1.0
-        stretches[row.id] = _Stretch(first, row.from_m, row.from_m + shift, ratio)
-        shift += span_m * (ratio - 1)
-    return stretches
-
-
 def stored_grounds(
     session: Session, survey_id: int, checkpoint_id: int, settings_hash: str
-) -> list[tuple[int, int, int, dict[str, Any] | None]]:
-    """(image id, width, height, `ground`) of an analysis's results without an error."""
+) -> list[tuple[int, int, int, dict[str, Any] | None, int | None]]:
+    """(image id, width, height, `ground`, `travel_direction`) of an analysis's results without an error."""
     rows = session.execute(
-        select(SurveyImage.id, SurveyImage.width_px, SurveyImage.height_px, AnalysisResult.ground)
+        select(
+            SurveyImage.id,
+            SurveyImage.width_px,
+            SurveyImage.height_px,
+            AnalysisResult.ground,
+            AnalysisResult.travel_direction,
+        )
         .join(AnalysisResult, AnalysisResult.image_id == SurveyImage.id)
         .where(
             SurveyImage.survey_id == survey_id,
@@ -275,7 +209,7 @@ def stored_grounds(
             AnalysisResult.error.is_(None),
         )
     )
-    return [(row.id, row.width_px, row.height_px, row.ground) for row in rows]
+    return [(row.id, row.width_px, row.height_px, row.ground, row.travel_direction) for row in rows]
 
 
 def earlier_settings(session: Session, survey_id: int, checkpoint_id: int) -> dict[str, Any] | None:

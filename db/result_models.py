@@ -81,8 +81,8 @@ class AnalysisResult(Base):
     `error` is set, and the numbers are empty, where that image could not be analysed.
     Lengths in m and widths in mm are empty without a ground sampling distance. With a camera profile all
     numbers are of the rectified ground plane within the lane; `ground` says which part of the road that is
-    (`engine.geometry.GroundFrame.as_dict`), `left_out_m2` how much of the lane in view was not surveyed: too
-    far for the asked GSD, or seen better by a neighbouring photo.
+    (`engine.geometry.GroundFrame.as_dict`), `left_out_m2` how much of the lane in view is too far for the
+    asked GSD.
     """
 
     __tablename__ = "analysis_result"
@@ -118,6 +118,8 @@ class AnalysisResult(Base):
     cracked_area_m2: Mapped[float | None]
     cracked_tiles: Mapped[int | None] = mapped_column(Integer)
     tiles: Mapped[int | None] = mapped_column(Integer)
+    # +1 where the photo looks towards higher chainage, -1 towards lower.
+    travel_direction: Mapped[int | None] = mapped_column(Integer)
     # Interval of the two, see `engine.confidence`; empty in results of before it was known.
     crack_area_ratio_low: Mapped[float | None]
     crack_area_ratio_high: Mapped[float | None]

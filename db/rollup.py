@@ -166,7 +166,7 @@ def _section_values(place: Place, lines: list[Row[Any]], quantities: list[Row[An
         "surveyed_area_m2": sums["surveyed_m2"],
         **_measures(sums),
         **_intervals(sums),
-        "surveyed_share": _share(sums["along_m"], place.length_m),
+        "surveyed_share": _share(sums, place.length_m),
         "condition_index": index.value if index else None,
         "condition": index.as_dict() if index else None,
         "quantities": _quantity_values(found) if typed else None,
@@ -207,7 +207,7 @@ def _units(
             "to_m": to_m,
             "images": sums["images"],
             "surveyed_area_m2": sums["surveyed_m2"],
-            "surveyed_share": _share(sums["along_m"], to_m - from_m),
+            "surveyed_share": _share(sums, to_m - from_m),
             "crack_area_ratio": _ratio(sums["crack_px"], sums["surveyed_px"]),
             **_measures(sums),
             "condition_index": index.value if index else None,
@@ -229,9 +229,13 @@ def _ratio(part: float | None, whole: float | None) -> float | None:
     return float(part or 0) / float(whole) if whole else None
 
 
-def _share(along_m: float | None, length_m: float) -> float | None:
-    """Two lanes may both be photographed."""
-    return None if along_m is None or not length_m else min(1.0, along_m / length_m)
+def _share(sums: dict[str, Any], length_m: float) -> float | None:
+    """Of the length, in each of the directions that were driven: both may be photographed."""
+    if sums["along_m"] is None or not length_m:
+        return None
+    driven = [along_m for along_m in (sums["rising_m"], sums["falling_m"]) if along_m]
+    ways = driven if len(driven) > 1 else [sums["along_m"]]
+    return sum(min(1.0, float(along_m) / length_m) for along_m in ways) / len(ways)
 
 
 def _index(tally: Tally, surveyed_m2: float) -> ConditionIndex:

@@ -27,10 +27,14 @@ def _whole_part(element: whole_part, compiler: Any, **kw: Any) -> str:
 
 
 def _unit() -> Any:
-    """The sample unit that a photo lies on, from 0, empty where its chainage is unknown. The last unit may be
-    longer than the others, and photos may lie a little beyond the section: the caller bounds it."""
+    """The sample unit in which the middle of what a photo counts lies, from 0, empty where its chainage is
+    unknown. The last unit may be longer than the others, and that middle may lie beyond the section: the
+    caller bounds it."""
+    ground = AnalysisResult.ground
+    ahead_m = (ground["near_m"].as_float() + ground["far_m"].as_float()) / 2
+    middle_m = SurveyImage.chainage_m + func.coalesce(AnalysisResult.travel_direction * ahead_m, 0.0)
     low_m = case((Section.from_m < Section.to_m, Section.from_m), else_=Section.to_m)
-    return whole_part((SurveyImage.chainage_m - low_m) / Network.sample_unit_m).label("unit")
+    return whole_part((middle_m - low_m) / Network.sample_unit_m).label("unit")
 
 
 def _products(name: str, x: Any, y: Any, low: Any, high: Any) -> list[Any]:
@@ -63,6 +67,8 @@ def unit_sums() -> Select[*tuple[Any, ...]]:
         "length_m": length_m,
         "surveyed_m2": surveyed_m2,
         "along_m": along_m,
+        "rising_m": case((result.travel_direction > 0, along_m)),
+        "falling_m": case((result.travel_direction < 0, along_m)),
         "typed_m2": case((typed, surveyed_m2)),
         "cracked_m2": case((typed, result.cracked_area_m2)),
         "cracked_tiles": result.cracked_tiles,

@@ -72,6 +72,13 @@ def lane_area_m2(profile: CameraProfile) -> float:
     return float((width * share).sum() * (along[1] - along[0]))
 
 
+def too_far_m2(profile: CameraProfile) -> float:
+    """Area of the lane in the photo beyond the far end of `visible_range_m`, up to `FARTHEST_M` ahead."""
+    along, width, share = _lane_in_view(profile)
+    far = along >= visible_range_m(profile)[1]
+    return float((width * share)[far].sum() * (along[1] - along[0]))
+
+
 def lane_edges_m(profile: CameraProfile) -> tuple[float, float]:
     """Left and right edge of the lane in metres; of a lane polygon, their medians over the visible range."""
     if profile.lane_left_m is not None and profile.lane_right_m is not None:

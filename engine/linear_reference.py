@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 from shapely.geometry import LineString
 
 from engine.centreline import WGS84, Floats, cut_between, cut_bounds_m, points_along, vertices_m
@@ -187,6 +188,26 @@ def point_at(
         direction=section.direction,
         lane=section.lane,
     )
+
+
+def headings_along(line: LineString, from_m: float, to_m: float, chainages_m: npt.ArrayLike) -> Floats:
+    """Heading of rising chainage at places of a section.
+
+    Args:
+        line: the section's, WGS84, longitude first, from its chainage `from_m` to `to_m`.
+        from_m, to_m: of its ends; `from_m` > `to_m` where chainage falls along the line.
+        chainages_m: (N,), cut off at the section's ends.
+
+    Returns:
+        (N,) degrees clockwise from north, 0 to 360.
+    """
+    points, at_m = vertices_m(line)
+    span_m = to_m - from_m
+    along_m = (np.asarray(chainages_m, dtype=np.float64) - from_m) / (span_m or 1.0) * at_m[-1]
+    piece = np.clip(np.searchsorted(at_m, along_m, side="right") - 1, 0, len(at_m) - 2)
+    azimuths, _, _ = WGS84.inv(*points[:-1].T, *points[1:].T)
+    headings: Floats = (np.asarray(azimuths)[piece] + (180.0 if span_m < 0 else 0.0)) % 360.0
+    return headings
 
 
 def sections_between(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from db import queries, rollup
 from db.models import Checkpoint, Survey
+from db.photo_places import photo_places
 from db.registry import checkpoint_file
 from db.session import reading
 from db.settings import get_settings
@@ -31,6 +32,7 @@ from jobs.measuring import (
     frame_of,
     measure_in_pixels,
     measure_on_ground,
+    photo_directions,
 )
 from jobs.photos import png, sample_images
 from jobs.running import RunningJob
@@ -60,6 +62,7 @@ class Analysis:
     agreement: Agreement | None
     camera: Camera | None
     extents: Mapping[int, Extent | None]
+    directions: Mapping[int, int]
 
 
 def settings_hash(settings: dict[str, Any]) -> str:
@@ -81,7 +84,7 @@ def analyse_survey(job: RunningJob) -> None:
     settings, agreement = _settled(job, survey, model, card.threshold, card.working_scale, storage)
     with reading() as session:
         camera = camera_of(session, survey, job.parameters)
-        photos = queries.photo_places(session, survey.id)
+        photos = photo_places(session, survey.id)
     how = {**_predicted(settings, agreement), **(camera.settings if camera else {})}
     analysis = Analysis(
         checkpoint_id=checkpoint.id,
@@ -92,6 +95,7 @@ def analyse_survey(job: RunningJob) -> None:
         agreement=agreement,
         camera=camera,
         extents={} if camera is None else chain_photos(camera, photos),
+        directions=photo_directions(photos),
     )
     pending = _pending(survey.id, analysis)
     _analyse_images(job, analysis, model, storage, survey.id, pending, len(photos))
@@ -109,7 +113,12 @@ def _pending(survey_id: int, analysis: Analysis) -> list[tuple[int, str, str]]:
 
 
 def _is_moved(
-    analysis: Analysis, image_id: int, width_px: int, height_px: int, ground: dict[str, Any] | None
+    analysis: Analysis,
+    image_id: int,
+    width_px: int,
+    height_px: int,
+    ground: dict[str, Any] | None,
+    direction: int | None,
 ) -> bool:
     if analysis.camera is None:
         return False
@@ -117,7 +126,9 @@ def _is_moved(
         frame = frame_of(analysis.camera, width_px, height_px, analysis.extents, image_id)
     except CalibrationError:
         return True
-    return ground != (None if frame is None else frame.as_dict())
+    if frame is None or ground is None:
+        return (frame is None) != (ground is None)
+    return ground != frame.as_dict() or direction != analysis.directions.get(image_id)
 
 
 def _predicted(settings: "InferenceSettings", agreement: Agreement | None) -> dict[str, Any]:
@@ -222,6 +233,7 @@ def _analyse_image(
         "job_id": job.claimed.id,
         "attempt": job.claimed.attempt,
         "threshold": analysis.threshold,
+        "travel_direction": analysis.directions.get(image_id),
         "camera_profile_id": analysis.camera and analysis.camera.profile_id,
         **dict.fromkeys((*RESULT_NUMBERS, *INTERVAL_NUMBERS, *GROUND_NUMBERS, "gsd_mm_per_px")),
         **dict.fromkeys(("mask_hash", "probability_hash", "error")),

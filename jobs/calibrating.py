@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from db import profiles, queries
 from db.models import Job, Survey
+from db.photo_places import PhotoPlace, photo_places
 from db.session import reading
 from db.storage import Storage, get_storage
 from engine.errors import InvalidImageError
@@ -39,7 +40,7 @@ def calibrate_camera(job: RunningJob) -> None:
     storage, asked = get_storage(), job.parameters
     with reading() as session:
         survey = session.get_one(Survey, job.claimed.survey_id)
-        places = queries.photo_places(session, survey.id)
+        places = photo_places(session, survey.id)
         hashes = {image_id: found for image_id, found, _ in queries.survey_images(session, survey.id)}
         sizes = queries.image_sizes(session, survey.id)
     frames, kept, exif_px = _frames(job, storage, places, hashes, sizes[0])
@@ -82,7 +83,7 @@ def run_numbers(places: Sequence[int], stretches: Sequence[int | None]) -> list[
 def _frames(
     job: RunningJob,
     storage: Storage,
-    places: Sequence[queries.PhotoPlace],
+    places: Sequence[PhotoPlace],
     hashes: dict[int, str],
     size: tuple[int, int],
 ) -> tuple[list[npt.NDArray[np.uint8]], list[int], float | None]:

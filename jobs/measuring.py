@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from sqlalchemy.orm import Session
 
-from db import profiles, queries
+from db import profiles
 from db.models import Survey
+from db.photo_places import PhotoPlace
 from engine.confidence import Agreement, Interval, measure_interval
 from engine.distress import Quantity, TypedDistress, measure_ground
 from engine.frame_chain import Extent, chain_extents, travel_directions
@@ -22,7 +23,6 @@ from engine.geometry import (
     fit_to_picture,
     frame_polylines_to_ground,
     frame_polylines_to_image,
-    lane_area_m2,
     lane_edges_px,
     plan_frame,
     profile_from_dict,
@@ -30,6 +30,7 @@ from engine.geometry import (
     surveyed_mask,
     visible_range_m,
 )
+from engine.lane_view import too_far_m2
 from engine.measurement import Crack, CrackMeasurement, measure_cracks
 from engine.severity import D6433, SeverityStandard, standard_from
 from engine.vocabulary import CameraKind, DistressType
@@ -108,7 +109,7 @@ def camera_of(session: Session, survey: Survey, asked: Mapping[str, Any]) -> Cam
     return None
 
 
-def chain_photos(camera: Camera, photos: Sequence[queries.PhotoPlace]) -> dict[int, Extent | None]:
+def chain_photos(camera: Camera, photos: Sequence[PhotoPlace]) -> dict[int, Extent | None]:
     """Which part of its view each photo of a survey counts, in metres ahead; None where nothing is left.
 
     Photos are chained over the ends of sections where chainage runs on: a camera that looks ahead sees into
@@ -121,17 +122,36 @@ def chain_photos(camera: Camera, photos: Sequence[queries.PhotoPlace]) -> dict[i
     """
     if camera.profile is None:
         return {}
-    of_stretch: dict[int | None, list[queries.PhotoPlace]] = defaultdict(list)
-    for photo in photos:
-        of_stretch[photo.stretch].append(photo)
     seen = visible_range_m(camera.profile)
+    directions = photo_directions(photos)
     extents: dict[int, Extent | None] = {}
-    for own in of_stretch.values():
+    for own in _by_stretch(photos).values():
         along_m = [photo.along_m for photo in own]
-        headings_deg = [photo.heading_deg for photo in own]
-        parts = chain_extents(along_m, travel_directions(along_m), seen, headings_deg)
+        ways = [directions.get(photo.id, 1) for photo in own]
+        parts = chain_extents(along_m, ways, seen, [photo.heading_deg for photo in own])
         extents.update(zip((photo.id for photo in own), parts, strict=True))
     return extents
+
+
+def photo_directions(photos: Sequence[PhotoPlace]) -> dict[int, int]:
+    """+1 or -1 for each photo on the network, see `travel_directions`; `photos` as for `chain_photos`."""
+    directions: dict[int, int] = {}
+    for stretch, own in _by_stretch(photos).items():
+        if stretch is not None:
+            ways = travel_directions(
+                [photo.along_m for photo in own],
+                [photo.heading_deg for photo in own],
+                [photo.line_heading_deg for photo in own],
+            )
+            directions.update(zip((photo.id for photo in own), ways, strict=True))
+    return directions
+
+
+def _by_stretch(photos: Sequence[PhotoPlace]) -> dict[int | None, list[PhotoPlace]]:
+    of_stretch: dict[int | None, list[PhotoPlace]] = defaultdict(list)
+    for photo in photos:
+        of_stretch[photo.stretch].append(photo)
+    return of_stretch
 
 
 def frame_of(
@@ -179,9 +199,10 @@ def measure_on_ground(
     """
     height_px, width_px = probability.shape
     profile = camera.at_size(width_px, height_px)
-    lane_m2 = lane_area_m2(profile)
+    # What neighbours count is not left out of the survey.
+    left_out_m2 = too_far_m2(profile)
     if frame is None:
-        nothing = {"surveyed_pixels": 0, "surveyed_area_m2": 0.0, "left_out_m2": lane_m2, "tiles": 0}
+        nothing = {"surveyed_pixels": 0, "surveyed_area_m2": 0.0, "left_out_m2": left_out_m2, "tiles": 0}
         return Measured(nothing, [], [])
     surveyed = surveyed_mask(profile, frame, (height_px, width_px))
     on_ground = np.where(surveyed, rectify(probability, profile, frame), np.float32(0))
@@ -198,7 +219,7 @@ def measure_on_ground(
     values |= {
         "gsd_mm_per_px": frame.gsd_mm_per_px,
         "ground": frame.as_dict(),
-        "left_out_m2": max(0.0, lane_m2 - values["surveyed_area_m2"]),
+        "left_out_m2": left_out_m2,
         "cracked_area_m2": found.cracked_area_m2,
         "cracked_tiles": found.cracked_tiles,
         "tiles": found.tiles,

@@ -44,7 +44,7 @@ def measurements(photo: Mapping[str, Any], cracks: int) -> pd.DataFrame:
         ("Crack density", "", DENSITY.shown(photo)),
     ]
     if photo["left_out_m2"]:
-        rows.append(("Lane in view, not surveyed", "", number(photo["left_out_m2"], 2, "m²")))
+        rows.append(("Lane in view, too far to survey", "", number(photo["left_out_m2"], 2, "m²")))
     if photo["cracked_area_m2"] is not None and area:
         rows.append(("HPMS cracking", "", f"{100 * photo['cracked_area_m2'] / area:.0f} %"))
     if tiles:

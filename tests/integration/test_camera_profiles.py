@@ -8,16 +8,28 @@ from typing import Any
 
 import pytest
 from PIL import Image
+from shapely import LineString
 from sqlalchemy import select, update
 from typer.testing import CliRunner
 
 from app import actions, profile_actions
 from app.actions import PermissionDeniedError
 from app.cli import app
-from db.models import AnalysisResult, CameraProfile, Distress, DistressQuantity, Job, Survey, SurveyImage
+from db import queries
+from db.models import (
+    AnalysisResult,
+    CameraProfile,
+    Distress,
+    DistressQuantity,
+    Job,
+    Network,
+    Survey,
+    SurveyImage,
+)
 from db.profiles import add_profile, find_profile, list_profiles
 from db.session import reading, transaction
 from engine.errors import CalibrationError, SettingsError
+from engine.networks import SectionRecord
 from engine.vocabulary import JobState, Role
 from jobs.pipeline import WORK_OF
 from jobs.running import run_job
@@ -159,19 +171,33 @@ def test_photos_added_between_others_make_these_count_less(tmp_path: Path) -> No
         with transaction() as session:
             session.execute(update(SurveyImage).where(SurveyImage.id == image_id).values(**where))
 
-    place(ids[0], chainage_m=0.0)
-    place(ids[2], chainage_m=0.6)
+    with transaction() as session:
+        network = Network(agency_id=actor.agency_id, name="County")
+        session.add(network)
+        session.flush()
+        line = LineString([(8.0, 50.0), (8.001, 50.0)])
+        record = SectionRecord("S", "B 1", 0.0, 72.0, None, None, 1, 3.6, None, line, 72.0)
+        queries.add_sections(session, network.id, [record])
+        section_id = queries.load_sections(session, network.id).ids[0]
+        session.get_one(Survey, survey_id).network_id = network.id
+    place(ids[0], chainage_m=0.0, section_id=section_id)
+    place(ids[2], chainage_m=0.6, section_id=section_id)
     place(hidden.id, survey_id=import_photos(draw_photos(tmp_path / "other", 1, 300, 200), "Other"))
     analyse(survey_id, tmp_path / "made")
     before = {result.image_id: result.surveyed_area_m2 or 0 for result in results()}
     assert sum(before.values()) == pytest.approx(2 * 0.64 * 0.48)
-    place(hidden.id, survey_id=survey_id, chainage_m=0.3)
+    assert [result.travel_direction for result in results()] == [1, 1]
+    place(hidden.id, survey_id=survey_id, chainage_m=0.3, section_id=section_id)
     analyse(survey_id, tmp_path / "made")
     after = {result.image_id: result.surveyed_area_m2 or 0 for result in results()}
     assert len(after) == 3
     # From 0.24 m before the first to 0.24 m after the last, each metre once.
     assert sum(after.values()) == pytest.approx(0.64 * (0.6 + 0.48), abs=0.01)
     assert after[ids[0]] < before[ids[0]]
+    for image_id in (ids[0], ids[2], hidden.id):
+        place(image_id, heading_deg=270.0)
+    analyse(survey_id, tmp_path / "made")
+    assert [result.travel_direction for result in results()] == [-1, -1, -1], "analysed again"
 
 
 @pytest.mark.usefixtures("postgres_database")

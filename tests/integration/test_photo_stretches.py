@@ -1,5 +1,6 @@
 """Photos chained over the ends of their sections: no metre of the next section counts twice."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
@@ -9,11 +10,12 @@ from sqlalchemy import insert, select
 from app import actions
 from db import queries
 from db.models import Network, Section, Survey, SurveyImage
+from db.photo_places import PhotoPlace, photo_places
 from db.session import transaction
 from engine.geometry import DownwardProfile, visible_range_m
 from engine.networks import SectionRecord
 from engine.severity import D6433
-from jobs.measuring import Camera, chain_photos
+from jobs.measuring import Camera, chain_photos, photo_directions
 
 pytestmark = pytest.mark.usefixtures("database")
 
@@ -25,8 +27,11 @@ Place = tuple[str, float, float, str | None]
 
 
 def survey_of(
-    sections: dict[str, Place], photos: list[tuple[str | None, float | None]], drawn: float = 1.0
-) -> list[queries.PhotoPlace]:
+    sections: dict[str, Place],
+    photos: list[tuple[str | None, float | None]],
+    drawn: float = 1.0,
+    headings: Sequence[float | None] | None = None,
+) -> list[PhotoPlace]:
     """Photos a second apart, of (section, chainage), on sections of (road, from, to, direction).
 
     `drawn`: length of the sections' lines over what their chainage says.
@@ -54,14 +59,15 @@ def survey_of(
                 "size_bytes": 1, "position_source": "track",
                 "width_px": 100, "height_px": 4000, "flags": [], "notes": [],
                 "captured_at": begin + timedelta(seconds=number), "chainage_m": at,
+                "heading_deg": headings[number] if headings else None,
                 "section_id": ids[key] if key else None,
             }
             for number, (key, at) in enumerate(photos)
         ])  # fmt: skip
-        return queries.photo_places(session, survey.id)
+        return photo_places(session, survey.id)
 
 
-def counted(places: list[queries.PhotoPlace]) -> list[float]:
+def counted(places: list[PhotoPlace]) -> list[float]:
     """Metres that each photo counts."""
     extents = chain_photos(CAMERA, places)
     return [round(part[1] - part[0], 6) if (part := extents[place.id]) else 0.0 for place in places]
@@ -102,3 +108,12 @@ def test_where_chainage_is_wrong_photos_are_as_far_apart_as_they_were_taken(
     sections: dict[str, Place] = {"A": ("B 1", 0, 100, None), "B": ("B 1", 100, 200, None)}
     photos: list[tuple[str | None, float | None]] = [("A", 93.0), ("A", 98.0), ("B", 103.0)]
     assert counted(survey_of(sections, photos, drawn)) == counted_m
+
+
+def test_photos_look_along_or_against_the_line_of_their_section() -> None:
+    """Lines run east."""
+    sections: dict[str, Place] = {"A": ("B 1", 0, 100, None), "B": ("B 1", 100, 200, None)}
+    photos: list[tuple[str | None, float | None]] = [("A", 50.0), ("B", 150.0), ("A", 80.0), (None, None)]
+    places = survey_of(sections, photos, headings=[85.0, 275.0, 95.0, 90.0])
+    assert [place.line_heading_deg for place in places] == [*[pytest.approx(90.0, abs=0.01)] * 3, None]
+    assert list(photo_directions(places).values()) == [1, -1, 1]

@@ -115,8 +115,35 @@ def test_sample_units_hold_their_photos_and_their_own_index() -> None:
     assert first["condition_index"] == 100
     assert second["condition_index"] < 60
     assert result.unit_spread == pytest.approx(first["condition_index"] - second["condition_index"])
-    assert result.unit_spread > rollup.SPREAD_FLAG
+    assert (result.unit_spread or 0) > rollup.SPREAD_FLAG
     assert result.images == 6
+
+
+def ground(near_m: float, far_m: float) -> dict[str, float]:
+    return {"near_m": near_m, "far_m": far_m, "height_px": (far_m - near_m) * 500, "gsd_mm_per_px": 2.0}
+
+
+def test_what_a_photo_shows_ahead_counts_in_the_unit_where_it_lies() -> None:
+    rolled = Rolled()
+    crack = (DistressType.LONGITUDINAL, Severity.HIGH, 5.0, 0.2)
+    rolled.add(0, 95.0, [crack], ground=ground(4.0, 16.0), travel_direction=1)
+    rolled.add(0, 205.0, ground=ground(4.0, 16.0), travel_direction=-1)
+    rolled.add(0, 3.0, ground=ground(4.0, 16.0), travel_direction=-1)  # ahead of the section's begin
+    result = rolled.refresh()[0]
+    units = result.units or []
+    assert [(unit["from_m"], unit["images"]) for unit in units] == [(0.0, 1), (100.0, 2)]
+    first, second = (unit["condition_index"] or 0 for unit in units)
+    assert first == 100 > second
+
+
+def test_half_of_each_direction_is_half_of_the_section() -> None:
+    rolled = Rolled()
+    rolled.add(0, 0.0, ground=ground(0.0, 125.0), travel_direction=1)
+    rolled.add(0, 250.0, ground=ground(0.0, 125.0), travel_direction=-1)
+    assert rolled.refresh()[0].surveyed_share == pytest.approx(0.5)
+    rolled.add(1, 250.0, ground=ground(0.0, 50.0), travel_direction=-1)
+    rolled.add(1, 300.0, ground=ground(0.0, 50.0))
+    assert rolled.refresh()[1].surveyed_share == pytest.approx(1.0), "one direction, and one not known"
 
 
 def test_falling_chainage_and_zero_area_are_no_trouble() -> None:

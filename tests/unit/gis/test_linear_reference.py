@@ -13,6 +13,7 @@ from engine.centreline import WGS84, cut_between, cut_centreline, geodesic_lengt
 from engine.errors import SettingsError
 from engine.linear_reference import (
     gaps_between,
+    headings_along,
     locate,
     point_at,
     sample_units,
@@ -187,6 +188,21 @@ def test_sample_units_cover_a_section_once(from_m: float, length_m: float, unit_
     assert lengths[:-1] == pytest.approx([unit_m] * (len(units) - 1), abs=1e-6)
     assert lengths[-1] < 1.5 * unit_m + 1e-6
     assert len(units) == 1 or lengths[-1] > 0.5 * unit_m - 1e-6
+
+
+@settings(max_examples=40, deadline=None)
+@given(lines, st.floats(0.001, 0.999), st.booleans())
+def test_headings_are_those_of_rising_chainage(line: LineString, share: float, falls: bool) -> None:
+    record = section(line)
+    at_m = share * record.to_m
+    there = point_at([record], "A 1", at_m).heading_deg
+    found = headings_along(line, *((record.to_m, 0.0) if falls else (0.0, record.to_m)), [
+        record.to_m - at_m if falls else at_m, -9.0, record.to_m + 9.0,
+    ])  # fmt: skip
+    turn = 180.0 if falls else 0.0
+    # A long geodesic turns against the meridians.
+    assert abs((found[0] - there - turn + 180) % 360 - 180) < 0.2
+    assert found.shape == (3,)
 
 
 def test_sample_units_by_hand() -> None:

@@ -8,12 +8,27 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from db.queries import PhotoPlace
+from db.photo_places import PhotoPlace
 from engine.confidence import Agreement
 from engine.errors import CalibrationError
-from engine.geometry import DownwardProfile, ForwardProfile, coarsest_gsd, plan_frame, to_image
+from engine.geometry import (
+    DownwardProfile,
+    ForwardProfile,
+    coarsest_gsd,
+    plan_frame,
+    to_image,
+    visible_range_m,
+)
+from engine.lane_view import FARTHEST_M
 from engine.severity import D6433, LTPP
-from jobs.measuring import Camera, chain_photos, frame_of, measure_in_pixels, measure_on_ground
+from jobs.measuring import (
+    Camera,
+    chain_photos,
+    frame_of,
+    measure_in_pixels,
+    measure_on_ground,
+    photo_directions,
+)
 
 AGREEMENT = Agreement(band=1.0, area_floor=0.05, length_floor=0.05, covered=0.9, photos=3)
 FORWARD = ForwardProfile(
@@ -148,6 +163,27 @@ def test_a_photo_of_which_nothing_is_left_surveys_nothing() -> None:
     assert (frame, found.distresses, found.values["surveyed_pixels"]) == (None, [], 0)
     assert found.values["left_out_m2"] > 1
     assert "crack_area_ratio" not in found.values
+
+
+def test_road_that_neighbours_count_is_not_left_out() -> None:
+    camera = stored(FORWARD)
+    photos = [PhotoPlace(number, 1, 1.5 * number, 90.0) for number in range(3)]
+    extents = chain_photos(camera, photos)
+    nothing = np.zeros((640, 1024), np.float32)
+    left_out = [
+        measure_on_ground(nothing, 0.5, AGREEMENT, camera, frame_of(camera, 1024, 640, extents, photo.id))
+        .values["left_out_m2"]
+        for photo in photos
+    ]  # fmt: skip
+    whole = measure_on_ground(nothing, 0.5, AGREEMENT, camera, frame_of(camera, 1024, 640, {}, 0)).values
+    assert left_out == [pytest.approx(whole["left_out_m2"])] * 3
+    assert whole["left_out_m2"] == pytest.approx(3.6 * (FARTHEST_M - visible_range_m(FORWARD)[1]), rel=0.05)
+
+
+def test_directions_come_from_headings_against_the_line() -> None:
+    photos = [PhotoPlace(1, 1, 10.0, 271.0, 90.0), PhotoPlace(2, 1, 12.0, 269.0, 90.0)]
+    photos += [PhotoPlace(3, None, None, None), PhotoPlace(4, 2, 9.0, 0.0), PhotoPlace(5, 2, 3.0, 0.0)]
+    assert photo_directions(photos) == {1: -1, 2: -1, 4: -1, 5: -1}
 
 
 def test_with_a_ground_sampling_distance_alone_no_photo_hides_another() -> None:
