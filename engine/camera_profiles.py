@@ -17,12 +17,14 @@ from engine.vocabulary import CameraKind
 
 Polygon = tuple[tuple[float, float], ...]
 
+GSD_RANGE_MM_PER_PX = (0.01, 1000.0)
+"""The ground sampling distances that a survey or a camera profile may have."""
 # What a road survey's camera can be; outside of it a unit was mistaken (mm for m, say).
 LIMITS: dict[str, tuple[float, float, str]] = {
     "width_px": (16, 30_000, "px"),
     "height_px": (16, 30_000, "px"),
-    "gsd_mm_per_px": (0.02, 200, "mm/px"),
-    "largest_gsd_mm_per_px": (0.02, 1000, "mm/px"),
+    "gsd_mm_per_px": (*GSD_RANGE_MM_PER_PX, "mm/px"),
+    "largest_gsd_mm_per_px": (*GSD_RANGE_MM_PER_PX, "mm/px"),
     "height_m": (0.1, 500, "m"),
     "focal_mm": (0.5, 2000, "mm"),
     "sensor_width_mm": (0.5, 200, "mm"),
