@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from db import jobs as job_rows
 from db import profiles, queries
+from db.checkpoint_queries import shown_standard
 from db.models import (
     Agency,
     AnalysisResult,
@@ -30,6 +31,7 @@ from db.models import (
 from db.registry import ensure_checkpoint, promoted_checkpoint
 from db.session import reading, transaction
 from db.storage import get_storage
+from engine.camera_profiles import GSD_RANGE_MM_PER_PX
 from engine.errors import EngineError, SettingsError
 from engine.severity import D6433, STANDARDS, standard_from
 from engine.vocabulary import JobKind, Role
@@ -128,10 +130,11 @@ def create_survey(actor: Actor, form: SurveyForm) -> int:
     """
     require(actor, Role.SURVEYOR, "create a survey")
     name = clean_name(form.name, "survey")
-    if form.gsd_mm_per_px is not None and not 0.01 <= form.gsd_mm_per_px <= 1000:
+    finest, coarsest = GSD_RANGE_MM_PER_PX
+    if form.gsd_mm_per_px is not None and not finest <= form.gsd_mm_per_px <= coarsest:
         raise SettingsError(
             f"A ground sampling distance of {form.gsd_mm_per_px} mm per pixel is not possible.",
-            "Give 0.01 to 1000, or leave it empty to keep results in pixels.",
+            f"Give {finest:g} to {coarsest:g}, or leave it empty to keep results in pixels.",
         )
     if form.profile is not None and len(form.profile) > 100:
         raise SettingsError(f"The camera's name has {len(form.profile)} characters.", "Give it at most 100.")
@@ -242,7 +245,7 @@ def request_analysis(
         checkpoint: the name of a registered or shipped one, or a .safetensors file on this machine; None
             is the one in force in the agency.
         severity_standard: a name of `engine.severity.STANDARDS`, or an agency's own thresholds (see
-            `standard_from`); None is D6433.
+            `standard_from`); None is that of the analysis which the survey shows, D6433 at first.
 
     Returns:
         The id of the job.
@@ -252,9 +255,10 @@ def request_analysis(
         SettingsError: the survey has no photos, or there is no such standard.
     """
     require(actor, Role.SURVEYOR, "start an analysis")
-    standard = D6433 if severity_standard is None else standard_from(severity_standard)
+    asked = None if severity_standard is None else standard_from(severity_standard)
     with transaction() as session:
         survey = queries.get_survey(session, actor.agency_id, survey_id)
+        standard = asked or shown_standard(session, survey)
         if queries.count_images(session, survey.id) == 0:
             raise SettingsError(f"Survey {survey.name!r} has no photos.", "Import photos first.")
         if checkpoint is None:

@@ -6,7 +6,6 @@ from sqlalchemy import select
 
 from app import checkpoint_actions
 from app.identity import current_actor
-from app.layers import survey_version
 from db import checkpoint_queries
 from db.models import Section, Survey, SurveyImage
 from db.session import reading
@@ -64,11 +63,3 @@ def compared_photos(pictures: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {**picture, **photos[picture["image_id"]]} for picture in pictures if picture["image_id"] in photos
     ]
-
-
-def analysed_with(survey_id: int, checkpoint_id: int) -> int:
-    """Photos of the agency's survey that have a result of a checkpoint."""
-    if survey_version(current_actor().agency_id, survey_id) is None:
-        return 0
-    with reading() as session:
-        return checkpoint_queries.analysed_with(session, survey_id, checkpoint_id)

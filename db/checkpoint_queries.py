@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, Select, delete, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.models import (
@@ -17,8 +17,11 @@ from db.models import (
     SurveyImage,
     User,
 )
+from db.profiles import get_profile
 from engine.errors import CheckpointError
-from engine.vocabulary import JobState
+from engine.geometry import profile_from_dict
+from engine.severity import D6433, SeverityStandard, standard_from
+from engine.vocabulary import CameraKind, JobState
 
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 # Keys of job parameters that hold a checkpoint's id.
@@ -144,20 +147,67 @@ def _signed_audits(session: Session, agency_id: int) -> dict[int, list[dict[str,
     return found
 
 
-def analysed_with(session: Session, survey_id: int, checkpoint_id: int) -> int:
-    """Photos of a survey that have a result of a checkpoint, whatever its settings."""
-    return (
-        session.scalar(
-            select(func.count(AnalysisResult.image_id.distinct()))
-            .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
-            .where(
-                SurveyImage.survey_id == survey_id,
-                AnalysisResult.checkpoint_id == checkpoint_id,
-                AnalysisResult.error.is_(None),
-            )
+def shown_standard(session: Session, survey: Survey) -> SeverityStandard:
+    """The severity standard of the analysis that a survey's pages show; D6433 where it names none."""
+    settings = session.scalar(
+        _settings_of(survey.id)
+        .where(
+            AnalysisResult.checkpoint_id == survey.shown_checkpoint_id,
+            AnalysisResult.settings_hash == survey.shown_settings_hash,
         )
-        or 0
+        .limit(1)
     )
+    return standard_from((settings or {}).get("severity_standard", D6433.name))
+
+
+def camera_settings(session: Session, survey: Survey) -> dict[str, Any] | None:
+    """`camera` in the settings of the results that an analysis would give now; None: they stay in pixels."""
+    if survey.camera_profile_id is not None:
+        stored = get_profile(session, survey.agency_id, survey.camera_profile_id)
+        profile = profile_from_dict(stored.kind, stored.parameters)
+        return {"kind": str(profile.kind), "parameters": profile.as_dict()}
+    if survey.gsd_mm_per_px is not None:
+        return {"kind": str(CameraKind.DOWNWARD), "parameters": {"gsd_mm_per_px": survey.gsd_mm_per_px}}
+    return None
+
+
+def analysed_alike(
+    session: Session, survey: Survey, checkpoint_id: int, standard: SeverityStandard
+) -> dict[str, Any]:
+    """What a survey has of the analysis that would be made now.
+
+    Returns:
+        `photos` with a result of this checkpoint, camera and standard; whether it is `shown`; and `differs`:
+        which of "camera" and "severity_standard" the newest result of the checkpoint had otherwise.
+    """
+    camera = camera_settings(session, survey)
+    wanted = {"camera": camera, "severity_standard": standard.as_dict() if camera else None}
+    of_checkpoint = (AnalysisResult.checkpoint_id == checkpoint_id, AnalysisResult.error.is_(None))
+    newest = (
+        _settings_of(survey.id, func.max(AnalysisResult.id))
+        .where(*of_checkpoint)
+        .group_by(AnalysisResult.settings_hash)
+    )
+    differs: list[str] = []
+    alike: set[str] = set()
+    runs = select(AnalysisResult.settings_hash, AnalysisResult.settings).where(AnalysisResult.id.in_(newest))
+    for settings_hash, settings in session.execute(runs.order_by(AnalysisResult.id)):
+        differs = [name for name, value in wanted.items() if settings.get(name) != value]
+        if not differs:
+            alike.add(settings_hash)
+    photos = session.scalar(
+        _settings_of(survey.id, func.count(AnalysisResult.image_id.distinct())).where(
+            *of_checkpoint, AnalysisResult.settings_hash.in_(alike)
+        )
+    )
+    shown = survey.shown_checkpoint_id == checkpoint_id and survey.shown_settings_hash in alike
+    return {"photos": photos or 0, "shown": shown, "differs": differs}
+
+
+def _settings_of(survey_id: int, what: Any = AnalysisResult.settings) -> Select[Any]:
+    """Settings, or something else, of a survey's results."""
+    of_image = SurveyImage.id == AnalysisResult.image_id
+    return select(what).join(SurveyImage, of_image).where(SurveyImage.survey_id == survey_id)
 
 
 def save_comparison(

@@ -6,10 +6,12 @@ from typing import Any
 import streamlit as st
 
 from app import actions, data, uploads
+from app.components.analysis_choice import profile_options
 from app.components.choose import query_id
 from app.components.messages import plain, show_error
 from app.components.upload import upload_photos, upload_token
 from app.identity import current_actor
+from engine.camera_profiles import GSD_RANGE_MM_PER_PX
 from engine.errors import EngineError, SettingsError
 
 NO_NETWORK = "No network yet"
@@ -29,7 +31,7 @@ def facts() -> dict[str, Any]:
     given["network"] = None if chosen == NO_NETWORK else chosen
     given["surveyed_on"] = day.date_input("Date, optional", value=None, format="YYYY-MM-DD")
     day.caption("Empty: the day the photos were taken")
-    profile, gsd = st.columns([2, 3])
+    profile, camera, gsd = st.columns(3)
     given["profile"] = (
         profile.text_input(
             "Camera and mounting",
@@ -39,10 +41,19 @@ def facts() -> dict[str, Any]:
         )
         or None
     )
+    options = profile_options()
+    given["camera_profile_id"] = camera.selectbox(
+        "Camera profile",
+        list(options),
+        format_func=options.__getitem__,
+        help="How the camera sees the road: with it results are in metres. Make one on the page Cameras, now "
+        "or once the photos are here. It counts before the ground sampling distance.",
+    )
+    finest, coarsest = GSD_RANGE_MM_PER_PX
     given["gsd_mm_per_px"] = gsd.number_input(
         "Ground sampling distance (mm per pixel), optional",
-        min_value=0.01,
-        max_value=1000.0,
+        min_value=finest,
+        max_value=coarsest,
         value=None,
         step=0.1,
         placeholder="Empty: results stay in pixels",

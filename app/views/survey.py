@@ -1,8 +1,18 @@
 """One survey: its jobs, the preflight of its photos, and the start of the analysis."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import streamlit as st
 
-from app import actions, checkpoint_data, data
+from app import actions, data, survey_data
+from app.components.analysis_choice import (
+    camera_words,
+    choose_camera,
+    choose_checkpoint,
+    choose_standard,
+    link_to_camera,
+)
 from app.components.choose import query_id
 from app.components.job_progress import watch_jobs
 from app.components.messages import empty_state, plain, show_error
@@ -11,42 +21,52 @@ from app.components.preflight import preflight_counts, preflight_table
 from app.components.shown_analysis import choose_shown_analysis
 from app.identity import current_actor
 from engine.errors import EngineError
+from engine.severity import SeverityStandard
 
 
-def choose_checkpoint(survey_id: int) -> tuple[int, str]:
-    """Id and name of the checkpoint to analyse with: that in force, unless another one is chosen."""
-    usable = [row for row in checkpoint_data.registry() if row["accepted"] is not False]
-    names = {int(row["id"]): str(row["name"]) for row in usable}
-    in_force = next(iter(names))
-    if len(names) == 1:
-        return in_force, names[in_force]
-    chosen = st.selectbox(
-        "Checkpoint",
-        list(names),
-        format_func=lambda checkpoint: names[checkpoint] + (" (in force)" if checkpoint == in_force else ""),
-        key=f"checkpoint-{survey_id}",
-        help="Results of other checkpoints stay; the pages show those of the last analysis.",
-    )
-    return chosen, names[chosen]
-
-
-def start_analysis(survey_id: int, totals: dict[str, int], shown: str | None, active: bool) -> None:
-    checkpoint_id, checkpoint = choose_checkpoint(survey_id)
-    done = checkpoint_data.analysed_with(survey_id, checkpoint_id)
-    waiting = totals["photos"] - done
-    text = "Start the analysis" if not done else f"Analyse the other {waiting:,} photos"
+def start_text(
+    totals: dict[str, int], done: dict[str, Any], survey: Mapping[str, Any], standard: SeverityStandard
+) -> str:
+    """What the start button would do."""
+    waiting = totals["photos"] - done["photos"]
     if not waiting:
         # An analysis that finds nothing to do shows what was found before.
-        text = "All photos are analysed" if checkpoint == shown else "Show the results of this checkpoint"
-    elif not done and totals["analysed"]:
-        text = "Analyse again with this checkpoint"
-    finished = not waiting and checkpoint == shown
+        return "All photos are analysed" if done["shown"] else "Show these results"
+    if done["photos"]:
+        return f"Analyse the other {waiting:,} photos"
+    if not totals["analysed"]:
+        return "Start the analysis"
+    if "camera" in done["differs"]:
+        return f"Analyse again with {camera_words(survey)}"
+    if "severity_standard" in done["differs"]:
+        return f"Analyse again by {plain(standard.name)}"
+    return "Analyse again with this checkpoint"
+
+
+def start_analysis(survey: Mapping[str, Any], totals: dict[str, int], active: bool) -> None:
+    """Ask how to analyse, and start it."""
+    survey_id = int(survey["id"])
+    camera, severity, network = st.columns(3)
+    with camera:
+        choose_camera(survey_id)
+    with severity:
+        standard = choose_standard(survey_id, survey["gsd_mm_per_px"])
+    with network:
+        checkpoint_id, checkpoint = choose_checkpoint(survey_id)
+    if standard is None:
+        return
+    done = survey_data.analysed_alike(survey_id, checkpoint_id, standard)
+    finished = done["shown"] and done["photos"] == totals["photos"]
     start, add, see = st.columns([1.4, 1, 1])
     if start.button(
-        text, type="primary", icon=":material/play_arrow:", disabled=active or finished, width="stretch"
+        start_text(totals, done, survey, standard),
+        type="primary",
+        icon=":material/play_arrow:",
+        disabled=active or finished,
+        width="stretch",
     ):
         try:
-            actions.request_analysis(current_actor(), survey_id, checkpoint)
+            actions.request_analysis(current_actor(), survey_id, checkpoint, standard.as_dict())
             st.rerun()
         except EngineError as problem:
             show_error(problem)
@@ -66,15 +86,12 @@ def draw() -> None:
         return
     survey_id = int(survey["id"])
     st.title(plain(survey["name"]))
-    gsd = (
-        "no GSD: results in pixels"
-        if survey["gsd_mm_per_px"] is None
-        else f"GSD {survey['gsd_mm_per_px']:g} mm/px"
-    )
     network = "no road network" if survey["network"] is None else plain(survey["network"])
     day = "no date" if survey["surveyed_on"] is None else f"{survey['surveyed_on']:%Y-%m-%d}"
-    st.caption(f"{day} · {network} · {gsd}")
-    st.page_link("views/surveys.py", label="All surveys", icon=":material/arrow_back:")
+    st.caption(f"{day} · {network} · {camera_words(survey)}")
+    back, cameras, _ = st.columns([1, 1, 4])
+    back.page_link("views/surveys.py", label="All surveys", icon=":material/arrow_back:")
+    link_to_camera(survey_id, cameras)
     active = watch_jobs(survey_id, place="survey", limit=3)
     version = data.version_of(survey_id)
     totals = data.survey_totals(survey_id, version)
@@ -87,7 +104,7 @@ def draw() -> None:
     st.subheader("Check of the photos")
     files = data.preflight(survey_id, version)
     preflight_counts(files)
-    start_analysis(survey_id, totals, survey["checkpoint"], active)
+    start_analysis(survey, totals, active)
     choose_shown_analysis(survey_id)
     bounds = data.photo_bounds(survey_id, version)
     if bounds:

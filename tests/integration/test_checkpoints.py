@@ -18,6 +18,7 @@ from db.session import reading, transaction
 from db.storage import get_storage
 from engine.cards import base_checkpoint_path, read_card
 from engine.errors import CheckpointError, EngineError, SettingsError
+from engine.severity import D6433
 from engine.vocabulary import JobKind, JobState, Role
 from jobs.pipeline import WORK_OF
 from jobs.running import run_job
@@ -181,7 +182,9 @@ def test_new_analyses_use_what_is_in_force_and_results_of_both_stay(tmp_path: Pa
         assert fitted is not None
         assert [name for name, _ in named] == [base.name, base.name, "fitted", "fitted"]
         assert shown == fitted.id
-        assert checkpoint_queries.analysed_with(session, survey_id, base.id) == 2
+        survey = session.get_one(Survey, survey_id)
+        of_base = checkpoint_queries.analysed_alike(session, survey, base.id, D6433)
+        assert of_base == {"photos": 2, "shown": False, "differs": []}
     # asked for by name, the earlier one's results are shown again, and nothing is computed anew
     run_job(actions.request_analysis(actor, survey_id, "base"), WORK_OF)
     with reading() as session:

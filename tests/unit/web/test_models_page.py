@@ -198,9 +198,11 @@ def test_an_import_that_is_no_checkpoint_is_told_plainly(models: Models) -> None
 
 def test_the_survey_page_offers_all_that_the_gate_did_not_refuse(models: Models) -> None:
     page = open_page("survey", survey=models.rows.survey)
-    assert page.selectbox[0].options == ["base (in force)", "fitted `${x}`"]
-    assert "Analyse the other 1 photos" in [button.label for button in page.button]
-    page.selectbox[0].set_value(models.fitted).run()
+    checkpoint = next(box for box in page.selectbox if box.label == "Checkpoint")
+    assert checkpoint.options == ["base (in force)", "fitted `${x}`"]
+    # the results at hand are of before cameras were kept with them
+    assert "Analyse again with GSD 2 mm/px" in [button.label for button in page.button]
+    checkpoint.set_value(models.fitted).run()
     button(page, "Analyse again with this checkpoint").click().run()
     assert not page.exception
     with reading() as session:

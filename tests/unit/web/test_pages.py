@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from streamlit.testing.v1 import AppTest
 
 import app
@@ -12,6 +12,7 @@ from app import identity
 from db import rollup
 from db.models import AnalysisResult, Job, Survey
 from db.session import transaction
+from engine.severity import D6433
 from engine.vocabulary import JobState
 from tests.unit.web.rows import SETTINGS_HASH, Filled, give_intervals
 
@@ -184,6 +185,12 @@ def test_another_agencys_survey_and_photo_are_not_there(filled: Filled) -> None:
 
 
 def test_preflight_counts_and_starts_the_analysis(filled: Filled) -> None:
+    settings = {
+        "camera": {"kind": "downward", "parameters": {"gsd_mm_per_px": 2.0}},
+        "severity_standard": D6433.as_dict(),
+    }
+    with transaction() as session:
+        session.execute(update(AnalysisResult).values(settings=settings))
     page = open_page("survey", survey=filled.survey)
     assert not page.error
     counts = {metric.label: metric.value for metric in page.metric}
