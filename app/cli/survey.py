@@ -136,12 +136,25 @@ def analyse(
         str | None,
         typer.Option(help="Name of a registered checkpoint, or a .safetensors file (default: in force)."),
     ] = None,
-    standard: Annotated[str, typer.Option(help="Standard of crack severity: D6433 or LTPP.")] = "D6433",
+    standard: Annotated[
+        str | None,
+        typer.Option(
+            help="Standard of crack severity: D6433 or LTPP, or a name for your own thresholds "
+            "(default: that of the analysis which is shown, D6433 at first)."
+        ),
+    ] = None,
     low_below_mm: Annotated[
         float | None, typer.Option(help="Your own standard: narrower cracks are low (with --high-above-mm).")
     ] = None,
     high_above_mm: Annotated[
         float | None, typer.Option(help="Your own standard: wider cracks are high.")
+    ] = None,
+    spalled_above_mm: Annotated[
+        float | None, typer.Option(help="Your own standard: wider cracks of alligator cracking are spalled.")
+    ] = None,
+    spalled_share_high: Annotated[
+        float | None,
+        typer.Option(help="Your own standard: alligator cracking is high from this spalled share (0-1) on."),
     ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until it has ended.")] = False,
     json: JsonFile = None,
@@ -157,7 +170,13 @@ def analyse(
     if survey_id is None:
         say(f"There is no survey named {name!r}. See: pavescope survey list", error=True)
         raise typer.Exit(1)
-    severity = _severity_standard(standard, low_below_mm, high_above_mm)
+    thresholds = {
+        "low_below_mm": low_below_mm,
+        "high_above_mm": high_above_mm,
+        "spalled_above_mm": spalled_above_mm,
+        "spalled_share_high": spalled_share_high,
+    }
+    severity = _severity_standard(standard, thresholds)
     job_id = actions.request_analysis(actor, survey_id, checkpoint, severity)
     result: dict[str, Any] = {"survey": name, "job": job_id}
     if wait:
@@ -171,15 +190,16 @@ def analyse(
     write_json(json, result)
 
 
-def _severity_standard(name: str, low_below_mm: float | None, high_above_mm: float | None) -> Any:
-    """The name of a standard, or the values of an agency's own."""
+def _severity_standard(name: str | None, thresholds: dict[str, float | None]) -> Any:
+    """The name of a standard, the values of an agency's own, or None where nothing is asked for."""
     from engine.errors import SettingsError
 
-    if (low_below_mm is None) != (high_above_mm is None):
-        raise SettingsError(
-            "Only one threshold of severity is given.", "Give both --low-below-mm and --high-above-mm."
-        )
-    if low_below_mm is None:
+    given = {threshold: value for threshold, value in thresholds.items() if value is not None}
+    if not given:
         return name
-    named = "own thresholds" if name == "D6433" else name
-    return {"name": named, "low_below_mm": low_below_mm, "high_above_mm": high_above_mm}
+    if not {"low_below_mm", "high_above_mm"} <= given.keys():
+        raise SettingsError(
+            "Your own thresholds of severity are not complete.",
+            "Give both --low-below-mm and --high-above-mm.",
+        )
+    return {"name": "own thresholds" if name in (None, "D6433") else name, **given}
