@@ -66,6 +66,21 @@ def distress_sections(survey_id: int, version: str) -> pd.DataFrame:
 
 
 @st.cache_data(max_entries=50, show_spinner=False)
+def shown_analysis(survey_id: int, version: str) -> Mapping[str, Any]:
+    """`checkpoint`, its name, and `settings` of the shown analysis; empty where there is none."""
+    with reading() as session:
+        row = session.execute(
+            select(Checkpoint.name.label("checkpoint"), AnalysisResult.settings)
+            .join(Survey, Survey.shown_checkpoint_id == Checkpoint.id)
+            .join(SurveyImage, SurveyImage.survey_id == Survey.id)
+            .join(AnalysisResult, shown_result())
+            .where(Survey.id == survey_id)
+            .limit(1)
+        ).one_or_none()
+    return {} if row is None else {"checkpoint": row.checkpoint, "settings": row.settings}
+
+
+@st.cache_data(max_entries=50, show_spinner=False)
 def rolled_up(survey_id: int, section_id: int, version: str) -> Mapping[str, Any]:
     """`condition`, `quantities` and `units` of a section as the roll-up wrote them; empty without metres."""
     with reading() as session:

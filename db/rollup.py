@@ -154,6 +154,7 @@ def _section_values(place: Place, lines: list[Row[Any]], quantities: list[Row[An
     sums = _added(lines)
     if not sums["surveyed_px"]:
         return None
+    share = _share(sums, place.length_m)
     typed = bool(sums["typed_m2"])
     found, of_unit = _tallied(place, quantities)
     index = _index(found, sums["typed_m2"]) if typed else None
@@ -165,8 +166,8 @@ def _section_values(place: Place, lines: list[Row[Any]], quantities: list[Row[An
         "crack_density_per_px": _ratio(sums["length_px"], sums["surveyed_px"]),
         "surveyed_area_m2": sums["surveyed_m2"],
         **_measures(sums),
-        **_intervals(sums),
-        "surveyed_share": _share(sums, place.length_m),
+        **_intervals(sums, share),
+        "surveyed_share": share,
         "condition_index": index.value if index else None,
         "condition": index.as_dict() if index else None,
         "quantities": _quantity_values(found) if typed else None,
@@ -257,15 +258,15 @@ def _quantity_values(tally: Tally) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _intervals(sums: dict[str, Any]) -> dict[str, float | None]:
+def _intervals(sums: dict[str, Any], share: float | None) -> dict[str, float | None]:
     """The interval columns; empty where a photo has no interval."""
     area: tuple[float | None, float | None] = (None, None)
     density = area
     if sums["images"] == sums["area_known"] and sums["surveyed_px"]:
-        low, high = section_interval(_photo_sums(sums, "area", "images", "surveyed_px", "crack_px"))
+        low, high = section_interval(_photo_sums(sums, "area", "images", "surveyed_px", "crack_px"), share)
         area = low, min(1.0, high)
     if sums["surveyed_m2"] and sums["measured"] == sums["length_known"]:
-        density = section_interval(_photo_sums(sums, "length", "measured", "surveyed_m2", "length_m"))
+        density = section_interval(_photo_sums(sums, "length", "measured", "surveyed_m2", "length_m"), share)
     return {
         "crack_area_ratio_low": area[0],
         "crack_area_ratio_high": area[1],

@@ -1,6 +1,7 @@
 """A section's name and numbers: condition, cracking, and how much of it was looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import stdev
 from typing import Any
 
 import pandas as pd
@@ -13,6 +14,7 @@ from app.components.measures import (
     HPMS,
     INDEX,
     INDEX_INTERVAL,
+    NOT_TYPED,
     ONE_PHOTO,
     SECTION_INTERVAL,
     UNIFIED,
@@ -21,9 +23,13 @@ from app.components.measures import (
 from app.components.messages import plain
 from app.components.text import MISSING, chainage, interval, number
 from db.rollup import SPREAD_FLAG
-from engine.condition import FORMULAS, rating_of
+from engine.condition import FORMULAS, rating_of, sample_units_needed
 
 Row = Mapping[Any, Any]
+UNITS_NEEDED = (
+    "Sample units needed for the section's mean index to be within 5 points: "
+    f"{'. '.join(FORMULAS['sample_units'])}. s is that of the surveyed units, 10 where there are not two."
+)
 
 
 def _metric(place: DeltaGenerator, label: str, value: str, under: str, more: str) -> None:
@@ -54,13 +60,13 @@ def section_figures(
     measure_figure(cells[0], measure.caption, measure, section, more, remark)
     share = section["surveyed_share"]
     known = not pd.isna(share)
-    in_units = f" on {len(rolled['units'])} of {units} sample units" if rolled["units"] else ""
     _metric(
         cells[1],
         "Surveyed length",
         number(share * 100, 0, "%") if known else MISSING,
-        f"{number(section['surveyed_area_m2'], 1, 'm²')}{in_units}",
-        "Length along the road that photos show, and the lane's area in them. Nothing is known of the rest."
+        f"{number(section['surveyed_area_m2'], 1, 'm²')}{units_words(rolled['units'], units)}",
+        f"Length along the road that photos show, and the lane's area in them. Nothing is known of the rest. "
+        f"{UNITS_NEEDED}"
         if known
         else "Which share of the section the photos show is not known without a camera profile.",
     )
@@ -71,6 +77,23 @@ def section_figures(
     _metric(
         cells[3], "Place, worst first", place, "", f"By {ranked.caption.lower()}, of the survey's sections."
     )
+
+
+def units_words(surveyed: Sequence[Mapping[str, Any]], units: int) -> str:
+    """How many sample units were surveyed and how many D6433 wants; nothing where none is known.
+
+    Args:
+        surveyed: sample units as of `section_data.rolled_up`.
+        units: those of the whole section.
+    """
+    if not surveyed:
+        return ""
+    indices = [unit["condition_index"] for unit in surveyed if unit["condition_index"] is not None]
+    if len(indices) < 2:
+        needed = sample_units_needed(units)
+    else:
+        needed = sample_units_needed(units, spread=stdev(indices))
+    return f" on {len(surveyed)} of {units} sample units, {needed} needed"
 
 
 def _condition_figures(section: Row, rolled: Row) -> None:
@@ -92,6 +115,7 @@ def _condition_figures(section: Row, rolled: Row) -> None:
             f"{HPMS.formula}. {HPMS.standard}.")  # fmt: skip
     _metric(cells[3], UNIFIED.caption, number(section[UNIFIED.column], 1, "%"), "no interval",
             f"{UNIFIED.formula}. {UNIFIED.standard}.")  # fmt: skip
+    st.caption(NOT_TYPED)
 
 
 def unevenness(section: Row) -> None:

@@ -1,13 +1,14 @@
 """Sections as a table: filters, pages with the worst first, and the CSV that names every formula."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app import section_data
-from app.components.measures import GRADES, INDEX, INDEX_INTERVAL, INTERVAL, MEASURES, Measure
+from app.components.measures import GRADES, INDEX, INDEX_INTERVAL, INTERVAL, MEASURES, Measure, severity_words
 from app.components.spreadsheet import to_csv
 from app.components.text import interval, words
 from app.layers import MAX_INTERVALS
@@ -55,23 +56,28 @@ def section_filters(table: pd.DataFrame, survey_id: int, version: str, measure: 
     )
     if grades:
         table = table[table["grade"].isin(grades)]
+    found = section_data.distress_sections(survey_id, version)
     kinds = cells[4].multiselect(
-        "Distress", [kind for kind in DistressType if kind is not DistressType.CRACK],
+        "Distress", _that_occur(found["kind"], DistressType),
         key=f"filter-kind-{survey_id}", format_func=words, placeholder="All",
         help="Sections on which at least one of these types was found.",
     )  # fmt: skip
     severities = cells[5].multiselect(
-        "Severity", list(Severity), key=f"filter-severity-{survey_id}", format_func=words, placeholder="All",
+        "Severity", _that_occur(found["severity"], Severity),
+        key=f"filter-severity-{survey_id}", format_func=words, placeholder="All",
         help="Sections with at least one distress of this severity, of the chosen types where any is chosen.",
     )  # fmt: skip
-    if kinds or severities:
-        found = section_data.distress_sections(survey_id, version)
-        if kinds:
-            found = found[found["kind"].isin(kinds)]
-        if severities:
-            found = found[found["severity"].isin(severities)]
-        table = table[table["id"].isin(found["section_id"])]
-    return table
+    if kinds:
+        found = found[found["kind"].isin(kinds)]
+    if severities:
+        found = found[found["severity"].isin(severities)]
+    return table[table["id"].isin(found["section_id"])] if kinds or severities else table
+
+
+def _that_occur(found: pd.Series, words_of: type[StrEnum]) -> list[str]:
+    """In the order of the vocabulary; a crack without a type tells nothing apart."""
+    known = set(found)
+    return [word for word in words_of if word in known and word != DistressType.CRACK]
 
 
 def worst_first(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
@@ -184,7 +190,8 @@ def section_list(
 
 
 def section_csv(table: pd.DataFrame, measure: Measure, survey_id: int, version: str) -> bytes:
-    """All of the table's sections; the head of a measure's column names its formula and standard.
+    """All of the table's sections; the head of a measure's column names its formula and standard, the last
+    columns checkpoint and severity standard.
 
     Of more than `MAX_INTERVALS` sections the interval of the index is left out.
     """
@@ -203,6 +210,10 @@ def section_csv(table: pd.DataFrame, measure: Measure, survey_id: int, version: 
             if end in table:
                 out[end] = table[end]
     out["unit_spread_points"] = table["unit_spread"]
+    analysis = section_data.shown_analysis(survey_id, version)
+    if analysis:
+        out["checkpoint"] = analysis["checkpoint"]
+        out["severity_standard"] = severity_words(analysis["settings"])
     return to_csv(out.dropna(axis="columns", how="all"))
 
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -34,12 +35,14 @@ from app.components.measures import (
     colour_of,
     measure_classes,
 )
+from app.components.section_figures import units_words
 from app.components.section_table import add_grades, section_csv, worst_first
 from app.components.section_trend import change_words
 from app.components.strip_map import mark_places, unit_steps
 from db.models import AnalysisResult, AuditEvent, Section, SectionResult, Survey, SurveyImage
-from db.session import transaction
+from db.session import reading, transaction
 from engine.condition import correct_deducts, hpms_class
+from engine.severity import LTPP
 from engine.vocabulary import DistressType
 from tests.unit.web.measured import Measured, fill_measured
 from tests.unit.web.rows import Filled
@@ -100,6 +103,13 @@ def test_the_csv_names_formulas_and_defuses_formulas(measured: Measured) -> None
     assert rows[-1][index] == ""
     hpms = next(head for head in rows[0] if head.startswith("hpms_cracking_percent ["))
     assert "490.311" in hpms
+    assert rows[0]["checkpoint"] == "county" and rows[0]["severity_standard"] == "none: no severity was told"
+    with transaction() as session:
+        session.execute(update(AnalysisResult).values(settings={"severity_standard": LTPP.as_dict()}))
+    section_data.shown_analysis.clear()
+    text = section_csv(table, INDEX, measured.survey, version).decode("utf-8-sig")
+    last = list(csv.DictReader(io.StringIO(text)))[-1]
+    assert last["severity_standard"] == "LTPP: low under 6 mm, high over 19 mm"
 
 
 def test_the_table_page_filters_by_road_class_type_and_severity(measured: Measured) -> None:
@@ -132,6 +142,25 @@ def test_the_table_page_filters_by_road_class_type_and_severity(measured: Measur
     assert "No section passes the filters" in said(page)
 
 
+def test_filters_offer_what_occurs(measured: Measured) -> None:
+    page = open_page("sections", survey=measured.survey)
+    offered = {box.label: box.options for box in page.multiselect}
+    assert offered["Distress"] == ["Longitudinal", "Transverse", "Block", "Alligator"]
+    assert offered["Severity"] == ["Low", "Medium", "High", "Not measurable"]
+
+
+def test_sample_units_that_are_needed_follow_the_sections_own_spread() -> None:
+    def units(*indices: float | None) -> list[dict[str, Any]]:
+        return [{"condition_index": index} for index in indices]
+
+    assert units_words([], 30) == ""
+    assert units_words(units(80.0, None), 30) == " on 2 of 30 sample units, 11 needed"  # s 10 by D6433
+    assert units_words(units(80.0, 81.0, 80.0), 30) == " on 3 of 30 sample units, 5 needed"
+    spread = math.sqrt(2) * 20
+    needed = math.ceil(30 * spread**2 / (6.25 * 29 + spread**2))
+    assert units_words(units(40.0, 80.0), 30) == f" on 2 of 30 sample units, {needed} needed"
+
+
 def test_the_road_table_has_the_means_of_its_sections(measured: Measured) -> None:
     version = data.version_of(measured.survey)
     roads = section_data.road_totals(measured.survey, version).set_index("road")
@@ -144,6 +173,30 @@ def test_the_road_table_has_the_means_of_its_sections(measured: Measured) -> Non
     assert network["crack_density_m_per_m2_low"] < network["crack_density_m_per_m2"]
 
 
+def test_the_more_of_a_section_is_seen_the_less_is_its_error_of_sampling(measured: Measured) -> None:
+    """A quarter of it was photographed: the ends of its density's interval by hand."""
+    with reading() as session:
+        found = session.scalars(
+            select(AnalysisResult)
+            .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
+            .where(
+                SurveyImage.survey_id == measured.survey, SurveyImage.section_id == measured.sections["R2-1"]
+            )
+        ).all()
+        densities = np.array([row.crack_density_m_per_m2 for row in found])
+    row = table_of(measured).set_index("section_key").loc["R2-1"]
+    assert row["surveyed_share"] == pytest.approx(95 / 400)
+    # Student's t for 90 % and 18 degrees of freedom, from a printed table.
+    sampled = 1.7341 * densities.std(ddof=1) / math.sqrt(19) * math.sqrt(1 - 95 / 400)
+    mean = densities.mean()
+    assert row["crack_density_m_per_m2_low"] == pytest.approx(
+        mean - math.hypot(0.1 * mean, sampled), rel=1e-4
+    )
+    assert row["crack_density_m_per_m2_high"] == pytest.approx(
+        mean + math.hypot(0.15 * mean, sampled), rel=1e-4
+    )
+
+
 def test_a_section_page_shows_condition_distresses_steps_and_trend(measured: Measured) -> None:
     page = open_page("section", survey=measured.survey, section=measured.sections["R2-1"])
     assert not page.error
@@ -154,12 +207,12 @@ def test_a_section_page_shows_condition_distresses_steps_and_trend(measured: Mea
         and " to " in shown["Condition index"][1]
     )
     assert "PASER" in shown["Rating"][1]
-    assert shown["Surveyed length"] == ("24 %", "332.5 m² on 4 of 4 sample units")
+    assert shown["Surveyed length"] == ("24 %", "332.5 m² on 4 of 4 sample units, 4 needed")
     assert "Uneven section" in said(page)
     found = page.dataframe[0].value
     assert set(found["kind"]) == {"Longitudinal", "Transverse", "Alligator", "Block"}
     assert found["length_m"].sum() / 332.5 == pytest.approx(row["crack_density_m_per_m2"], rel=1e-3)
-    assert "greatest corrected deduct" in said(page)
+    assert "greatest corrected deduct" in said(page) and "not typed alligator" in said(page)
     assert "Severity not measurable" in said(page).replace("\\", "")
     trend = page.dataframe[1].value
     assert list(trend["Survey"]) == ["County 2024", "County 2025"]
