@@ -145,7 +145,7 @@ def test_intervals_are_shown_wherever_the_density_is(filled: Filled) -> None:
     shown = next(metric for metric in section.metric if metric.label == "Crack density")
     # Three photos that are alike: no error of sampling is added.
     assert (shown.value, shown.delta) == ("8.95 m/m²", "8.00 to 10.50")
-    assert "which share of the section" in shown.help.lower()
+    assert "share is not known" in shown.help.lower()
     network = open_page("network_map", survey=filled.survey)
     mean = next(metric for metric in network.metric if metric.label == "Mean crack density")
     assert (mean.value, mean.delta) == ("8.95 m/m²", "8.00 to 10.50")
