@@ -17,6 +17,7 @@ def worst_first(problem: Problem) -> Whole:
     options = problem.options
     ledger = Ledger(problem, problem.base)
     state_of = _state_numbers(problem)
+    afford = _affordable(ledger)
     for year in range(options.settings.years):
         actions = np.flatnonzero(options.year == year)
         now = _index_before(problem, ledger.choice, year)
@@ -27,12 +28,21 @@ def worst_first(problem: Problem) -> Whole:
                 if state is not None and options.allowed[row, state]:
                     gain = options.benefit[row, state] - options.benefit[row, ledger.choice[row]]
                     cost = options.cost_first[row, state] + options.cost_second[row, state]
-                    cost += options.mobilisation[action]
-                    offers.append((-gain / max(cost, 1e-9), action))
+                    if cost <= afford[action] + options.cost_first[row, ledger.choice[row]]:
+                        offers.append((-gain / max(cost + options.mobilisation[action], 1e-9), action))
             for _, action in sorted(offers):
                 if _add(ledger, state_of, row, action):
+                    afford = _affordable(ledger)
                     break
     return ledger.choice
+
+
+def _affordable(ledger: Ledger) -> Floats:
+    """(A + 1,) money that is left for each action."""
+    afford = np.full(ledger.problem.options.actions + 1, np.inf)
+    for counts, left in zip(ledger.problem.counts, ledger.left, strict=True):
+        afford[counts > 0] = np.minimum(afford[counts > 0], left)
+    return afford
 
 
 def _index_before(problem: Problem, choice: Whole, year: int) -> Floats:
@@ -117,9 +127,7 @@ def fill(problem: Problem, choice: Whole, prices: Floats | None = None) -> Whole
 def _best_changes(problem: Problem, ledger: Ledger, each: Floats) -> tuple[Whole, Whole]:
     """Changes that gain and could be paid for, the best benefit for priced cost first."""
     options, every = problem.options, np.arange(len(ledger.choice))
-    afford = np.full(options.actions + 1, np.inf)
-    for counts, left in zip(problem.counts, ledger.left, strict=True):
-        afford[counts > 0] = np.minimum(afford[counts > 0], left)
+    afford = _affordable(ledger)
     now = options.cost_first[every, ledger.choice] + options.cost_second[every, ledger.choice]
     rows, states = np.nonzero(
         options.allowed

@@ -30,7 +30,7 @@ class Options:
     """The planning problem as tables; S sections in order along their roads, A actions, P states.
 
     Attributes:
-        sections: in the order of the tables; weights: (S,) of each in the objective.
+        sections: in the order of the tables; lengths_m: (S,); weights: (S,) in the objective.
         chain_starts: (C,) row at which each chain of neighbours begins.
         treatment: (A,) of each action; year: (A,) of each, 0 is the first.
         first: (P,) action of each state, A for none; second: the one after it. State 0 is nothing.
@@ -47,6 +47,7 @@ class Options:
     treatments: tuple[Treatment, ...]
     settings: PlanSettings
     curves: tuple[Deterioration, ...]
+    lengths_m: Floats
     weights: Floats
     aadt: Floats
     chain_starts: Whole
@@ -69,10 +70,6 @@ class Options:
     def actions(self) -> int:
         """A, which also stands for "no action" in `first` and `second`."""
         return len(self.treatment)
-
-    @property
-    def lengths_m(self) -> Floats:
-        return np.array([section.length_m for section in self.sections])
 
 
 def make_options(
@@ -107,6 +104,7 @@ def make_options(
         treatments=tuple(treatments),
         settings=settings,
         curves=tuple(used),
+        lengths_m=np.array([section.length_m for section in ordered]),
         weights=traffic_weights(ordered, aadt, settings.traffic_exponent),
         aadt=aadt,
         chain_starts=np.cumsum([0, *(len(chain) for chain in chains[:-1])]),

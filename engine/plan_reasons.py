@@ -32,9 +32,7 @@ def describe_project(
     lengths = options.lengths_m[rows]
     cost, benefit, before, after = _amounts(options, choice, rows, action)
     paid = cost + float(options.mobilisation[action])
-    alone = np.zeros(len(rows))
-    for n, row in enumerate(rows):
-        alone[n] = state_paths(options, np.array([row]), 0)[1][0, -1]
+    alone = state_paths(options, rows, 0)[1][:, -1]
     index_before, index_after = (float(np.average(index, weights=lengths)) for index in (before, after))
     project = {
         "section_ids": [section.id for section in sections],
@@ -74,12 +72,13 @@ def _amounts(
     whole = options.benefit[rows, np.where(second, state, action + 1)]
     year = int(options.year[action])
     before, after = np.empty(len(rows)), np.empty(len(rows))
-    for n, row in enumerate(rows):
+    for one in np.unique(state):
+        alike = np.flatnonzero(state == one)
         # Without this action: what was done before it, or nothing.
-        rest = int(single[n]) if second[n] else 0
-        _, ends = state_paths(options, np.array([row]), rest)
-        before[n] = ends[0, year - 1] if year else options.ageing.index_now[row]
-        after[n] = state_paths(options, np.array([row]), int(state[n]))[0][0, year]
+        rest = int(single[alike[0]]) if second[alike[0]] else 0
+        _, ends = state_paths(options, rows[alike], rest)
+        before[alike] = ends[:, year - 1] if year else options.ageing.index_now[rows[alike]]
+        after[alike] = state_paths(options, rows[alike], int(one))[0][:, year]
     return float(cost.sum()), float((whole - earlier).sum()), before, after
 
 

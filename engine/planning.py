@@ -22,6 +22,7 @@ from engine.plan_result import describe_plan
 from engine.plan_stability import add_stability
 from engine.treatments import Treatment
 
+WIDE_GAP = 2e-3
 STRATEGIES = ("optimal", "worst-first", "nothing")
 Progress = Callable[[float, str], None]
 
@@ -144,8 +145,8 @@ def solve(
         if exact.choice is not None and problem.affordable(exact.choice):
             found.append(fill(problem, exact.choice, priced.prices))
             method = "integer programme and prices, the better of both"
-    # A rule of thumb must never win against the optimum.
-    if _gap(problem, max(found, key=problem.value), bound) > SMALL_GAP:
+    # A rule of thumb must not win; so near the bound it cannot but by a hair.
+    if _gap(problem, max(found, key=problem.value), bound) > WIDE_GAP:
         found.append(fill(problem, worst_first(problem), priced.prices))
     choice = max(found, key=problem.value)
     return Solved(choice, max(bound, problem.value(choice)), priced.prices, method)
