@@ -127,7 +127,7 @@ class PlanSettings:
     """
 
     years: int = 5
-    yearly_budget: float | tuple[float, ...] | None = None
+    yearly_budget: float | Sequence[float] | None = None
     carry_over: bool = True
     requirements: tuple[Requirement, ...] = ()
     fixed: tuple[FixedProject, ...] = ()
@@ -145,8 +145,10 @@ class PlanSettings:
     @property
     def budgets(self) -> tuple[float, ...] | None:
         """Money of each year; None: no limit."""
-        if self.yearly_budget is None or isinstance(self.yearly_budget, tuple):
-            return self.yearly_budget
+        if self.yearly_budget is None:
+            return None
+        if isinstance(self.yearly_budget, Sequence):
+            return tuple(self.yearly_budget)
         return (float(self.yearly_budget),) * self.years
 
 
@@ -173,11 +175,14 @@ def check_inputs(
     for section in sections:
         _check_section(section)
     names = {treatment.name for treatment in treatments}
+    blind = {section.id for section in sections if section.condition_index is None}
     wishes: list[FixedProject | Forbidden] = [*settings.fixed, *settings.forbidden]
     for wish in wishes:
         what = f"A fixed or forbidden project on section {wish.section_id}"
         if wish.section_id not in ids:
             raise SettingsError(f"{what}: the plan has no such section.", "Remove it.")
+        if isinstance(wish, FixedProject) and wish.section_id in blind:
+            raise SettingsError(f"{what}: it has no condition index.", "Survey it, or remove the project.")
         if wish.treatment is not None and wish.treatment not in names:
             raise SettingsError(
                 f"{what}: the set has no treatment {wish.treatment!r}.",
@@ -227,6 +232,9 @@ def _check_settings(settings: PlanSettings) -> None:
         value = getattr(settings, name)
         if not math.isfinite(value) or not least <= value <= most:
             raise SettingsError(f"The plan's {name} is {value}.", f"Choose {least:g} to {most:,g}.")
+    for name in ("years", "tail_years", "first_year", "delay_years"):
+        if getattr(settings, name) != int(getattr(settings, name)):
+            raise SettingsError(f"The plan's {name} is {getattr(settings, name)}.", "Enter a whole number.")
     budgets = settings.budgets
     if budgets is not None:
         if len(budgets) != settings.years:

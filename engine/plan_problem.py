@@ -126,7 +126,7 @@ def make_problem(options: Options) -> Problem:
     return problem
 
 
-def rebudget(problem: Problem, yearly_budget: float | tuple[float, ...] | None) -> Problem:
+def rebudget(problem: Problem, yearly_budget: float | Sequence[float] | None) -> Problem:
     """A problem made without a limit, with a limit; may leave the fixed projects without enough."""
     options = replace(
         problem.options, settings=replace(problem.options.settings, yearly_budget=yearly_budget)

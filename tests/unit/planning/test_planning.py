@@ -250,6 +250,7 @@ def test_preventive_money_is_kept_for_preventive_treatments() -> None:
         ({"yearly_budget": float("nan")}, "budget of year 1 is nan"),
         ({"yearly_budget": (1.0, 2.0)}, "budgets for 2 years, the plan has 5"),
         ({"years": 0}, "years is 0. Choose 1 to 30"),
+        ({"years": 2.5}, "years is 2.5. Enter a whole number"),
         ({"discount_rate": -0.1}, "discount_rate is -0.1"),
         ({"fixed": (FixedProject("nowhere", "Seal", 1),)}, "section nowhere: the plan has no such section"),
         ({"forbidden": (Forbidden(1, "Paint"),)}, "no treatment 'Paint'. Use one of"),
@@ -286,6 +287,9 @@ def test_sections_without_a_survey_are_listed_not_planned() -> None:
     sections[1] = replace(sections[1], condition_index=None)
     plan = make_plan(sections, US_CITY_AVERAGES, PlanSettings(years=2, yearly_budget=None))
     assert {one["section_id"]: one["reason"] for one in plan["unplanned"]}[2].startswith("The survey gave")
+    decided = PlanSettings(years=2, fixed=(FixedProject(2, "Crack seal", 1),))
+    with pytest.raises(SettingsError, match="section 2: it has no condition index"):
+        make_plan(sections, US_CITY_AVERAGES, decided)
     bare = [replace(section, condition_index=None) for section in sections]
     with pytest.raises(SettingsError, match="No section has a condition index"):
         make_plan(bare, US_CITY_AVERAGES, PlanSettings())
