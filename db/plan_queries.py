@@ -1,0 +1,168 @@
+"""Reads the sections of a survey's shown analysis for a maintenance plan."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row, and_, select
+from sqlalchemy.orm import Session
+
+from db.models import Network, Section, SectionResult, Survey
+from db.queries import find_network, find_survey
+from engine.change import Measured, index_interval
+from engine.errors import SettingsError
+from engine.plan_inputs import Amount, PlanSection
+from engine.vocabulary import DistressType, Severity
+
+ASSUMED_LANES = 2
+ASSUMED_LANE_WIDTH_M = 3.6
+COLUMNS: tuple[Any, ...] = (
+    Section.section_key,
+    Section.road,
+    Section.from_m,
+    Section.to_m,
+    Section.length_m,
+    Section.functional_class,
+    Section.surface,
+    Section.direction,
+    Section.lane,
+    Section.lanes,
+    Section.lane_width_m,
+    Section.aadt,
+    SectionResult.images,
+    SectionResult.condition_index,
+    SectionResult.condition["value_low"].as_float().label("value_low"),
+    SectionResult.quantities,
+    SectionResult.surveyed_area_m2,
+    SectionResult.crack_density_m_per_m2,
+    SectionResult.crack_density_m_per_m2_low,
+    SectionResult.crack_density_m_per_m2_high,
+)
+
+
+def survey_to_plan(session: Session, agency_id: int, network: str, survey: str) -> int:
+    """Id of an analysed survey of a network, both by name.
+
+    Raises:
+        SettingsError: there is no such network or survey, it runs over another one, or is not analysed.
+    """
+    its_network = find_network(session, agency_id, network)
+    if its_network is None:
+        raise SettingsError(f"There is no network named {network!r}.", "See: pavescope network list")
+    found = find_survey(session, agency_id, survey)
+    if found is None:
+        raise SettingsError(f"There is no survey named {survey!r}.", "See: pavescope survey list")
+    if found.network_id != its_network.id:
+        other = session.get(Network, found.network_id) if found.network_id is not None else None
+        over = f"network {other.name!r}, not over {network!r}" if other else "no network"
+        raise SettingsError(
+            f"The survey {survey!r} runs over {over}.", "Name a survey and the network it runs over."
+        )
+    if found.shown_checkpoint_id is None:
+        raise SettingsError(
+            f"The survey {survey!r} is not analysed.", f'Run: pavescope survey analyse "{survey}" --wait'
+        )
+    return found.id
+
+
+def read_plan_sections(session: Session, survey_id: int) -> tuple[list[PlanSection], list[str]]:
+    """All sections of the survey's network in order of their key, as its shown analysis left them.
+
+    Their id is the agency's section key. Those that were not surveyed have no condition index. Half a
+    millisecond each, for the interval of the index.
+
+    Returns:
+        The sections, and notes on what had to be assumed about them.
+
+    Raises:
+        SettingsError: no section has a result, or none was measured in metres.
+    """
+    shown = and_(
+        SectionResult.section_id == Section.id,
+        SectionResult.survey_id == Survey.id,
+        SectionResult.checkpoint_id == Survey.shown_checkpoint_id,
+        SectionResult.settings_hash == Survey.shown_settings_hash,
+    )
+    rows = session.execute(
+        select(*COLUMNS)
+        .join(Survey, Survey.network_id == Section.network_id)
+        .outerjoin(SectionResult, shown)
+        .where(Survey.id == survey_id)
+        .order_by(Section.section_key)
+    ).all()
+    if not any(row.images for row in rows):
+        raise SettingsError(
+            "No analysed photo of the survey lies on a section of the network.",
+            "Check the positions of the photos on the survey's page.",
+        )
+    if all(row.condition_index is None for row in rows):
+        raise SettingsError(
+            "The survey has no results in metres, and without them no section has a condition index.",
+            "Give it a camera profile (pavescope camera use) or a GSD, and analyse it again.",
+        )
+    return [_plan_section(row) for row in rows], _notes(rows)
+
+
+def _notes(rows: Sequence[Row[Any]]) -> list[str]:
+    narrow = sum(row.lanes is None or row.lane_width_m is None for row in rows)
+    if not narrow:
+        return []
+    return [
+        f"{narrow} of {len(rows)} sections have no number of lanes or no lane width: their area is reckoned "
+        f"with {ASSUMED_LANES} lanes (1 where the section names its lane) of {ASSUMED_LANE_WIDTH_M:g} m "
+        "(assumed)."
+    ]
+
+
+def _plan_section(row: Row[Any]) -> PlanSection:
+    lanes = row.lanes or (1 if row.lane else ASSUMED_LANES)
+    measured: dict[str, Any] = {}
+    if row.condition_index is not None:
+        low, high = _index_ends(row)
+        measured = {
+            "condition_index": row.condition_index,
+            "index_low": low,
+            "index_high": high,
+            "quantities": tuple(_amount(quantity) for quantity in row.quantities or ()),
+            "surveyed_area_m2": row.surveyed_area_m2,
+            "crack_density_m_per_m2": row.crack_density_m_per_m2,
+            "density_low": row.crack_density_m_per_m2_low,
+            "density_high": row.crack_density_m_per_m2_high,
+        }
+    return PlanSection(
+        id=row.section_key,
+        key=row.section_key,
+        road=row.road,
+        # Neighbours are found by rising chainage, whichever way the section was drawn.
+        from_m=min(row.from_m, row.to_m),
+        to_m=max(row.from_m, row.to_m),
+        length_m=row.length_m,
+        area_m2=row.length_m * lanes * (row.lane_width_m or ASSUMED_LANE_WIDTH_M),
+        functional_class=row.functional_class,
+        surface=row.surface,
+        aadt=row.aadt,
+        lane=f"{row.direction or ''} {row.lane or ''}".strip(),
+        **measured,
+    )
+
+
+def _index_ends(row: Row[Any]) -> tuple[float | None, float | None]:
+    """90 % interval of the condition index; none where the crack density has none."""
+    if row.crack_density_m_per_m2 is None:
+        return None, None
+    density = Measured(
+        row.crack_density_m_per_m2, row.crack_density_m_per_m2_low, row.crack_density_m_per_m2_high
+    )
+    index = index_interval(row.quantities or (), row.surveyed_area_m2, density)
+    if index.low is None or index.high is None:
+        return None, None
+    # Cracking of no measurable severity may be high.
+    return min(index.low, row.value_low), index.high
+
+
+def _amount(quantity: Mapping[str, Any]) -> Amount:
+    return Amount(
+        DistressType(quantity["kind"]),
+        Severity(quantity["severity"]),
+        quantity["length_m"],
+        quantity["area_m2"],
+    )
