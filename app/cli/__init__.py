@@ -20,6 +20,7 @@ from app.cli.jobs import jobs_app
 from app.cli.models import models_app
 from app.cli.networks import network_app
 from app.cli.output import JsonFile, say, write_json
+from app.cli.plan import plan, treatments
 from app.cli.survey import survey_app
 from app.cli.train import HELP as TRAIN_HELP
 from app.cli.train import train
@@ -38,6 +39,8 @@ app.add_typer(jobs_app, name="jobs")
 app.command(help=ADAPT_HELP)(adapt)
 app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
+app.command()(plan)
+app.command()(treatments)
 app.add_typer(audit_app, name="audit")
 app.add_typer(models_app, name="models")
 app.add_typer(checkpoints_app, name="checkpoints")
