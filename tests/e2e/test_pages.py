@@ -21,7 +21,20 @@ from tests.e2e.browser import open_browser
 from tests.e2e.server import start_web
 from tests.unit.web.rows import Filled, fill, jpeg
 
-PAGES = ["/", "/sections", "/change", "/cameras", "/surveys", "/new-survey", "/models", "/networks", "/benchmarks", "/jobs", "/audit", "/help"]
+PAGES = [
+    "/",
+    "/sections",
+    "/change",
+    "/cameras",
+    "/surveys",
+    "/new-survey",
+    "/models",
+    "/networks",
+    "/benchmarks",
+    "/jobs",
+    "/audit",
+    "/help",
+]
 
 
 @dataclass
