@@ -113,6 +113,7 @@ def test_upload_a_zip_and_see_the_overlay(installation: Installation, data_dir: 
         expect(frame.locator("body[data-map-ready]")).to_be_attached()
         expect(frame.locator(".pavescope-legend")).to_contain_text("%")
         page.goto(f"{installation.address}/photo?photo=1")
+        page.get_by_label("Crack pixels").check()
         overlay = page.get_by_alt_text("Cracks found")
         expect(overlay).to_be_visible()
         assert overlay.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1024
