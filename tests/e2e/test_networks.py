@@ -86,9 +86,12 @@ def type_into(page: Page, column: int, row: int, text: str, saves: str) -> None:
     for _ in range(8):
         page.keyboard.press("Escape")
         table.click(position={"x": 30, "y": 52})
-        for key in ["ArrowDown"] * row + ["ArrowRight"] * column + ["Enter", "ControlOrMeta+a"]:
-            page.keyboard.press(key)
-        page.keyboard.type(text)
+        for key in ["ArrowDown"] * row + ["ArrowRight"] * column + ["Enter"]:
+            page.keyboard.press(key, delay=30)
+        page.wait_for_timeout(500)  # the cell's own field opens
+        page.keyboard.press("ControlOrMeta+a")
+        page.keyboard.type(text, delay=40)
+        page.wait_for_timeout(200)
         page.keyboard.press("Enter")
         with contextlib.suppress(AssertionError):
             expect(page.get_by_role("button", name=saves)).to_be_enabled(timeout=6000)
@@ -135,7 +138,9 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_remedy(site: Site, tmp_p
     page.close()
 
 
-@pytest.mark.xfail(reason="the table may forget typed cells when the map beside it draws anew", strict=False)
+@pytest.mark.xfail(
+    reason="keys typed blindly do not all reach the cell; what is saved is then another value", strict=False
+)
 def test_cells_are_changed_and_a_second_person_is_told(site: Site) -> None:
     page = site.open(f"/networks?network={site.network}")
     page.get_by_role("tab", name="Sections").click()
