@@ -138,9 +138,6 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_remedy(site: Site, tmp_p
     page.close()
 
 
-@pytest.mark.xfail(
-    reason="keys typed blindly do not all reach the cell; what is saved is then another value", strict=False
-)
 def test_cells_are_changed_and_a_second_person_is_told(site: Site) -> None:
     page = site.open(f"/networks?network={site.network}")
     page.get_by_role("tab", name="Sections").click()
