@@ -19,6 +19,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, one_of, utc_now
+from db.plan_models import ExportedFile as ExportedFile
+from db.plan_models import Plan as Plan
+from db.plan_models import PlanWish as PlanWish
+from db.plan_models import TreatmentSet as TreatmentSet
 from db.result_models import AnalysisResult as AnalysisResult
 from db.result_models import AuditSample as AuditSample
 from db.result_models import AuditTile as AuditTile

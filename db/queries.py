@@ -15,6 +15,7 @@ from db.models import (
     Checkpoint,
     Distress,
     DistressQuantity,
+    ExportedFile,
     Job,
     Network,
     RefusedFile,
@@ -298,6 +299,7 @@ def referenced_hashes(session: Session) -> set[str]:
         AnalysisResult.mask_hash,
         AnalysisResult.probability_hash,
         Checkpoint.content_hash,
+        ExportedFile.content_hash,
     )
     named = {found for column in columns for found in session.scalars(select(column).distinct()) if found}
     return named | comparison_hashes(session)

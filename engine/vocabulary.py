@@ -22,6 +22,8 @@ class JobKind(StrEnum):
     COMPARE_CHECKPOINTS = "compare_checkpoints"
     CALIBRATE_CAMERA = "calibrate_camera"
     ROLL_UP_NETWORK = "roll_up_network"
+    MAKE_PLAN = "make_plan"
+    EXPORT_SURVEY = "export_survey"
 
 
 class JobState(StrEnum):
@@ -70,6 +72,28 @@ class CameraKind(StrEnum):
 
     DOWNWARD = "downward"
     FORWARD = "forward"
+
+
+class WishKind(StrEnum):
+    """What people may decide about a section before it is planned."""
+
+    PIN = "pin"
+    FORBID = "forbid"
+    COMMENT = "comment"
+
+
+class ExportFormat(StrEnum):
+    """What results and plans are handed out as."""
+
+    PDF = "pdf"
+    EXCEL = "xlsx"
+    CSV = "csv"
+    GEOPACKAGE = "gpkg"
+    SHAPEFILE = "shp"
+    GEOJSON = "geojson"
+    KML = "kml"
+    OVERLAYS = "overlays"
+    INSPECTIONS = "inspections"
 
 
 class AuditAnswer(StrEnum):

@@ -21,6 +21,8 @@ TITLES: dict[str, str] = {
     JobKind.COMPARE_CHECKPOINTS: "Compare two checkpoints",
     JobKind.CALIBRATE_CAMERA: "Calibrate the camera from the survey",
     JobKind.ROLL_UP_NETWORK: "Sum up results by new sample units",
+    JobKind.MAKE_PLAN: "Plan maintenance",
+    JobKind.EXPORT_SURVEY: "Make files to hand out",
 }
 BADGES = {
     JobState.QUEUED: ("gray", ":material/hourglass_empty:"),
