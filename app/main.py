@@ -20,6 +20,14 @@ PAGES = {
         st.Page("views/section.py", title="Section", url_path="section", visibility="hidden"),
         st.Page("views/photo.py", title="Photo", url_path="photo", visibility="hidden"),
     ],
+    "Plan": [
+        st.Page("views/priorities.py", title="Priorities", url_path="priorities", icon=":material/flag:"),
+        st.Page("views/plan.py", title="Plan", url_path="plan", icon=":material/event_note:"),
+        st.Page(
+            "views/treatments.py", title="Treatments", url_path="treatments", icon=":material/construction:"
+        ),
+        st.Page("views/reports.py", title="Reports", url_path="reports", icon=":material/description:"),
+    ],
     "Survey": [
         st.Page("views/surveys.py", title="Surveys", url_path="surveys", icon=":material/photo_camera:"),
         st.Page("views/new_survey.py", title="New survey", url_path="new-survey", icon=":material/upload:"),

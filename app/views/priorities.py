@@ -1,0 +1,5 @@
+"""Priorities."""
+
+import streamlit as st
+
+st.title("Priorities")

@@ -1,0 +1,5 @@
+"""Reports."""
+
+import streamlit as st
+
+st.title("Reports")

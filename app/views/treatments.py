@@ -1,0 +1,5 @@
+"""Treatments."""
+
+import streamlit as st
+
+st.title("Treatments")
