@@ -147,7 +147,7 @@ def _frame(rows: list[dict[str, Any]], shapes: list[Any]) -> gpd.GeoDataFrame:
 
 
 def made_up_export(*, empty: bool = False, planned: bool = True, with_points: bool = True) -> ExportData:
-    """Four sections 160 m long (good, fair, poor, not measured), six photos (the last failed, without a place).
+    """Four sections of 160 m (good, fair, poor, not measured), six photos (the last failed, without place).
 
     Args:
         empty: the same columns without any row.
