@@ -6,9 +6,18 @@ Names hold what breaks careless writers: markup, quotes, formulas, control chara
 from typing import Any
 
 import geopandas as gpd
+import pandas as pd
 import shapely
 
-from jobs.export_data import ExportData
+from jobs.export_data import (
+    DISTRESS_COLUMNS,
+    PHOTO_COLUMNS,
+    PROJECT_COLUMNS,
+    QUANTITY_COLUMNS,
+    SECTION_COLUMNS,
+    UNIT_COLUMNS,
+    ExportData,
+)
 
 HOSTILE = "=1+1 <b>&\"'Straße 東京 \x07]]>"
 SHA = "ab" * 32
@@ -106,14 +115,23 @@ def _photo(number: int) -> dict[str, Any]:
 def _distress(number: int, kind: str) -> dict[str, Any]:
     area = kind in ("alligator", "pothole")
     return {
+        "distress_id": 1000 + number,
         "photo_id": 101 + number,
         "section_key": f"S{(number + 1) // 2}",
+        "chainage_m": 40.0 * (number + 1),
         "type": kind,
         "severity": ["low", "medium", "high", "not_measurable"][number % 4],
         "zone": "left_wheel_path" if number % 2 else None,
         "length_m": 1.5 + number,
         "area_m2": 0.75 if area else None,
         "mean_width_mm": None if area else 4.0 + number,
+        "p95_width_mm": None if area else 6.0 + number,
+        "max_width_mm": None if area else 7.0 + number,
+        "orientation_deg": 10.0 * number,
+        "length_px": 1200.0 + 800 * number,
+        "mean_width_px": 3.2 + number,
+        "area_px": 4000 + number,
+        "placed_by": "photo heading",
     }
 
 
@@ -142,8 +160,31 @@ def _project(rank: int) -> dict[str, Any]:
     }
 
 
-def _frame(rows: list[dict[str, Any]], shapes: list[Any]) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(rows, geometry=shapes, crs="EPSG:4326")
+def _typed(rows: list[dict[str, Any]], columns: dict[str, str]) -> pd.DataFrame:
+    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
+
+
+def _frame(rows: list[dict[str, Any]], shapes: list[Any], columns: dict[str, str]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(_typed(rows, columns), geometry=shapes, crs="EPSG:4326")
+
+
+def _units() -> pd.DataFrame:
+    rows = [
+        {"section_key": f"S{n}", "unit": 1, "from_m": 160.0 * n, "to_m": 160.0 * (n + 1), "images": 2,
+         "surveyed_area_m2": 60.0, "condition_index": [70.5, 31.0][n - 1]}
+        for n in (1, 2)
+    ]  # fmt: skip
+    return _typed(rows, UNIT_COLUMNS)
+
+
+def _quantities() -> pd.DataFrame:
+    rows = [
+        {"section_key": f"S{n}", "unit": 1, "type": kind, "severity": severity, "count": 2,
+         "length_m": 3.25 * n, "area_m2": 0.75 if kind == "alligator" else 0.0}
+        for n in (1, 2)
+        for kind, severity in (("longitudinal", "low"), ("transverse", "medium"), ("alligator", "high"))
+    ]  # fmt: skip
+    return _typed(rows, QUANTITY_COLUMNS)
 
 
 def made_up_export(*, empty: bool = False, planned: bool = True, with_points: bool = True) -> ExportData:
@@ -154,37 +195,44 @@ def made_up_export(*, empty: bool = False, planned: bool = True, with_points: bo
         planned: with a plan of two projects.
         with_points: the last distress is only known to be in its photo: a point among lines.
     """
-    sections = _frame([_section(n) for n in range(4)], [_line(n) for n in range(4)])
+    sections = _frame([_section(n) for n in range(4)], [_line(n) for n in range(4)], SECTION_COLUMNS)
     places: list[Any] = [shapely.Point(WEST + 0.001 * n, SOUTH) for n in range(5)]
-    photos = _frame([_photo(n) for n in range(6)], [*places, None])
+    photos = _frame([_photo(n) for n in range(6)], [*places, shapely.Point()], PHOTO_COLUMNS)
     kinds = ("longitudinal", "transverse", "alligator", "pothole")
+    found = [_distress(n, kind) for n, kind in enumerate(kinds)]
     courses: list[Any] = [
         shapely.LineString([(WEST + 0.001 * n, SOUTH), (WEST + 0.001 * n + 1e-5, SOUTH + 1e-5)])
         for n in range(1, 5)
     ]
     if with_points:
         courses[-1] = shapely.Point(WEST + 0.004, SOUTH)
-    distresses = _frame([_distress(n, kind) for n, kind in enumerate(kinds)], courses)
-    projects = _frame(
-        [_project(rank) for rank in (1, 2)], [shapely.MultiLineString([_line(n)]) for n in (2, 1)]
-    )
+        found[-1]["placed_by"] = "photo point"
+    distresses = _frame(found, courses, DISTRESS_COLUMNS)
+    treated = [shapely.MultiLineString([_line(n)]) for n in (2, 1)]
+    projects = _frame([_project(rank) for rank in (1, 2)], treated, PROJECT_COLUMNS)
+    units, quantities = _units(), _quantities()
     if empty:
         sections, photos, distresses, projects = (
             frame.iloc[:0] for frame in (sections, photos, distresses, projects)
         )
+        units, quantities = units.iloc[:0], quantities.iloc[:0]
     if not planned:
         projects = projects.iloc[:0]
+        plans = [name for name in SECTION_COLUMNS if name.startswith("planned_")]
+        sections[["priority_rank", "reason", *plans]] = None
+        sections = sections.astype(SECTION_COLUMNS)
     plan = (
         {"objective": 1.5, "bound": 1.6, "gap": 0.01, "currency": "USD", "projects": []} if planned else None
     )
-    request = {"years": 5, "yearly_budget": 100_000.0, "currency": "USD"} if planned else None
     return ExportData(
         provenance=dict(PROVENANCE),
         sections=sections,
         photos=photos,
         distresses=distresses,
         projects=projects,
+        units=units,
+        quantities=quantities,
         plan=plan,
-        request=request,
+        request={"years": 5, "yearly_budget": 100_000.0, "currency": "USD"} if planned else None,
         scenarios=[],
     )
