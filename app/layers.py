@@ -10,9 +10,10 @@ import shapely
 from sqlalchemy import Integer, and_, cast, func, null, select
 from sqlalchemy.orm import Session
 
+from db.index_ends import ENDS_OF_INDEX as ENDS_OF_INDEX
+from db.index_ends import ends_of_index as ends_of_index
 from db.models import AnalysisResult, AuditEvent, Job, Network, Section, SectionResult, Survey, SurveyImage
 from db.session import reading
-from engine.change import Measured, index_interval
 from engine.vocabulary import ImageFlag, JobState
 
 MAX_PHOTOS = 5_000
@@ -372,24 +373,3 @@ def index_ends(
     if section_ids is not None:
         query = query.where(SectionResult.section_id.in_(section_ids))
     return {row.section_id: ends for row in session.execute(query) if (ends := ends_of_index(row))}
-
-
-# What the ends of the index are made of.
-ENDS_OF_INDEX = (
-    SectionResult.condition["value_low"].as_float().label("value_low"),
-    SectionResult.quantities,
-    SectionResult.surveyed_area_m2,
-    *(column.label(name) for name, column in zip(MEASURES[3:], _columns(SectionResult)[3:], strict=True)),
-)
-
-
-def ends_of_index(row: Any) -> tuple[float, float] | None:
-    """Interval of the condition index of a row with `ENDS_OF_INDEX`; None where the density has none."""
-    density = Measured(
-        row.crack_density_m_per_m2, row.crack_density_m_per_m2_low, row.crack_density_m_per_m2_high
-    )
-    index = index_interval(row.quantities, row.surveyed_area_m2, density)
-    if index.low is None or index.high is None:
-        return None
-    # Cracking of no measurable severity may be high.
-    return min(index.low, row.value_low), index.high
