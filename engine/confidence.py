@@ -19,8 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.errors import EngineError
-from engine.measurement import MIN_LENGTH_PX, CrackMeasurement
-from engine.skeleton import centre_lines, smooth
+from engine.measurement import MIN_LENGTH_PX, USUAL, CrackMeasurement, Limits, measure_cracks
 
 if TYPE_CHECKING:
     from engine.inference import InferenceSettings
@@ -85,37 +84,22 @@ def band_ends(threshold: float, band: float) -> tuple[float, float]:
     return float(1 / (1 + np.exp(band - logit))), float(1 / (1 + np.exp(-band - logit)))
 
 
-def crack_pixels(mask: npt.NDArray[np.bool_]) -> int:
+def crack_pixels(mask: npt.NDArray[np.bool_], min_length_px: float = MIN_LENGTH_PX) -> int:
     """Pixels of a mask (H, W) without specks; never fewer in a mask that holds another.
 
     Unlike `measure_cracks` it takes a speck by the diagonal of its box, which can only grow with it.
     """
     _, _, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     boxes = stats[1:]
-    long = np.hypot(boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_HEIGHT]) >= MIN_LENGTH_PX
+    long = np.hypot(boxes[:, cv2.CC_STAT_WIDTH], boxes[:, cv2.CC_STAT_HEIGHT]) >= min_length_px
     return int(boxes[long, cv2.CC_STAT_AREA].sum())
 
 
-def crack_length_px(mask: npt.NDArray[np.bool_]) -> float:
-    """Length of a mask's (H, W) centre lines as `measure_cracks` has it, without reading widths."""
-    if not mask.any():
-        return 0.0
-    whole = mask.view(np.uint8)
-    _, labels = cv2.connectedComponents(whole, connectivity=8)
-    radius_px = cv2.distanceTransform(whole, cv2.DIST_L2, cv2.DIST_MASK_PRECISE).astype(
-        np.float32, copy=False
-    )
-    lengths: dict[int, float] = {}
-    for branch in centre_lines(mask, radius_px):
-        label = int(labels[tuple(branch[0])])
-        length_px = float(np.hypot(*np.diff(smooth(branch), axis=0).T).sum())
-        lengths[label] = lengths.get(label, 0.0) + length_px
-    return sum(length for length in lengths.values() if length >= MIN_LENGTH_PX)
-
-
-def _extent(probability: Probability, threshold: float) -> _Extent:
+def _extent(probability: Probability, threshold: float, limits: Limits = USUAL) -> _Extent:
     mask = probability >= threshold
-    return _Extent(crack_pixels(mask), crack_length_px(mask))
+    # The length is measured as the one that is shown; which pieces count depends on their widths too.
+    length_px = measure_cracks(mask, probability, limits=limits).crack_length_px
+    return _Extent(crack_pixels(mask, limits.min_length_px), length_px)
 
 
 def _around(value: float, ends: Sequence[float], floor: float) -> tuple[float, float]:
@@ -141,7 +125,7 @@ def measure_interval(
         Intervals that hold the measured values. Both ends are measured: the area grows with the band, the
         length mostly does (cracks that merge may lose some).
     """
-    ends = [_extent(probability, end) for end in band_ends(threshold, agreement.band)]
+    ends = [_extent(probability, end, measured.limits) for end in band_ends(threshold, agreement.band)]
     area = _around(measured.crack_pixels, [end.area_px for end in ends], agreement.area_floor)
     length = _around(measured.crack_length_px, [end.length_px for end in ends], agreement.length_floor)
     pixels = max(measured.surveyed_pixels, 1)

@@ -21,6 +21,7 @@ from engine.measurement import (
     MIN_LENGTH_PX,
     POLYLINE_TOLERANCE_PX,
     CrackMeasurement,
+    Limits,
     direction_deg,
     measure_cracks,
     running_mean,
@@ -44,7 +45,7 @@ LARGEST_ALLIGATOR_M = 0.5
 # A wheel path's width (1.0 m) and a little on either side.
 WHEEL_PATH_REACH_M = 1.25
 # Smallest crack that counts (AASHTO PP 44).
-LEAST_CRACK_MM = (1.0, 25.0)
+LEAST_WIDTH_MM, LEAST_LENGTH_MM = 1.0, 25.0
 # Gaps up to this are bridged, within what can be told in pixels.
 BRIDGE_M, LEAST_BRIDGE_PX, LARGEST_BRIDGE_PX = 0.05, 6.0, 40.0
 
@@ -190,15 +191,13 @@ def measure_ground(
         raise SettingsError(
             f"A ground sampling distance of {gsd_mm_per_px} mm/px is not possible.", "Give one over 0."
         )
-    least_width_mm, least_length_mm = LEAST_CRACK_MM
-    measurement = measure_cracks(
-        mask,
-        probability,
-        gsd_mm_per_px=gsd_mm_per_px,
-        surveyed=surveyed,
-        min_length_px=max(MIN_LENGTH_PX, least_length_mm / gsd_mm_per_px),
-        min_width_px=least_width_mm / gsd_mm_per_px,
+    limits = Limits(
+        min_length_px=max(MIN_LENGTH_PX, LEAST_LENGTH_MM / gsd_mm_per_px),
+        min_width_px=LEAST_WIDTH_MM / gsd_mm_per_px,
         bridge_px=min(max(BRIDGE_M * 1000 / gsd_mm_per_px, LEAST_BRIDGE_PX), LARGEST_BRIDGE_PX),
+    )
+    measurement = measure_cracks(
+        mask, probability, gsd_mm_per_px=gsd_mm_per_px, surveyed=surveyed, limits=limits
     )
     left, right = lane_px or (None, None)
     typed = type_cracks(measurement, mask, lane_left_px=left, lane_right_px=right, surveyed=surveyed)

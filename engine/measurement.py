@@ -24,13 +24,30 @@ Floats = npt.NDArray[np.float64]
 STEP_PX = 0.5
 # Simplified polylines stay this near to the smoothed centre line.
 POLYLINE_TOLERANCE_PX = 1.0
-# Shorter pieces are specks.
 MIN_LENGTH_PX = 10.0
 # Widths are averaged over this many pixels along the crack before the maximum is taken.
 WIDTH_WINDOW_PX = 9
-# Gaps up to this are bridged between ends in line with each other.
 BRIDGE_PX = 12.0
 PINHOLE_PX = 12
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as a crack.
+
+    Attributes:
+        min_length_px: shorter pieces are taken as specks and counted nowhere.
+        min_width_px: so are those of a smaller mean width.
+        bridge_px: gaps up to this, between ends in line with each other, count as crack length (no area, no
+            width); 0: none.
+    """
+
+    min_length_px: float = MIN_LENGTH_PX
+    min_width_px: float = 0.0
+    bridge_px: float = BRIDGE_PX
+
+
+USUAL = Limits()
 
 
 @dataclass(frozen=True)
@@ -114,6 +131,7 @@ class CrackMeasurement:
         orientation_deg: as in `Crack`, over all cracks.
         gsd_mm_per_px: ground sampling distance; None keeps all results in pixels.
         cracks: longest first.
+        limits: by which they were counted.
     """
 
     crack_pixels: int
@@ -124,6 +142,7 @@ class CrackMeasurement:
     orientation_deg: float | None
     gsd_mm_per_px: float | None
     cracks: tuple[Crack, ...]
+    limits: Limits
 
     @property
     def crack_area_ratio(self) -> float:
@@ -167,9 +186,7 @@ def measure_cracks(
     *,
     gsd_mm_per_px: float | None = None,
     surveyed: npt.NDArray[np.bool_] | None = None,
-    min_length_px: float = MIN_LENGTH_PX,
-    min_width_px: float = 0.0,
-    bridge_px: float = BRIDGE_PX,
+    limits: Limits = USUAL,
 ) -> CrackMeasurement:
     """Measure the cracks of a mask.
 
@@ -179,10 +196,7 @@ def measure_cracks(
             half of that on the centre line, else where the mask ends.
         gsd_mm_per_px: millimetres of ground per pixel, > 0; None: results stay in pixels.
         surveyed: bool (H, W), the area that counts; None: the whole image. Cracks are cut at its edge.
-        min_length_px: shorter pieces are taken as specks and counted nowhere.
-        min_width_px: so are those of a smaller mean width.
-        bridge_px: gaps up to this, between ends in line with each other, count as crack length (no area, no
-            width); 0: none.
+        limits: what counts as a crack.
 
     Raises:
         SettingsError: shapes differ, or the ground sampling distance is not a positive number.
@@ -197,8 +211,8 @@ def measure_cracks(
             f"A ground sampling distance of {gsd_mm_per_px} mm/px is not possible.", "Give one over 0."
         )
     mask = mask.astype(bool) if surveyed is None else mask.astype(bool) & surveyed
-    cracks = _cracks(mask, probability, gsd_mm_per_px, min_length_px, bridge_px) if mask.any() else []
-    cracks = [crack for crack in cracks if crack.mean_width_px >= min_width_px]
+    cracks = _cracks(mask, probability, gsd_mm_per_px, limits) if mask.any() else []
+    cracks = [crack for crack in cracks if crack.mean_width_px >= limits.min_width_px]
     courses = sum((course(branch.line_px) for crack in cracks for branch in crack.branches), 0j)
     lengths = np.array([crack.length_px - crack.bridged_length_px for crack in cracks])
     total = float(lengths.sum())
@@ -212,6 +226,7 @@ def measure_cracks(
         orientation_deg=direction_deg(courses) if cracks else None,
         gsd_mm_per_px=gsd_mm_per_px,
         cracks=tuple(cracks),
+        limits=limits,
     )
 
 
@@ -219,8 +234,7 @@ def _cracks(
     mask: npt.NDArray[np.bool_],
     probability: npt.NDArray[np.float32] | None,
     gsd_mm_per_px: float | None,
-    min_length_px: float,
-    bridge_px: float,
+    limits: Limits,
 ) -> list[Crack]:
     """The cracks, longest first."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
@@ -234,7 +248,7 @@ def _cracks(
         width_px = _widths_px(mask.view(np.uint8) if probability is None else probability, line, reach_px)
         branches.append(Branch(line[:, ::-1], width_px))
         pieces.append(int(labels[tuple(pixels.T)].max()))
-    joined, groups = _bridged(branches, pieces, bridge_px, min_length_px)
+    joined, groups = _bridged(branches, pieces, limits.bridge_px, limits.min_length_px)
     grouped: dict[int, list[Branch]] = {}
     for branch, group in zip(joined, groups, strict=True):
         grouped.setdefault(group, []).append(branch)
@@ -245,7 +259,7 @@ def _cracks(
     for group, own in grouped.items():
         own.sort(key=lambda branch: -length_of(branch.line_px))
         crack = _crack(own, stats[sorted(members[group])], gsd_mm_per_px)
-        if crack.length_px >= min_length_px:
+        if crack.length_px >= limits.min_length_px:
             cracks.append(crack)
     return sorted(cracks, key=lambda crack: -crack.length_px)
 

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from engine.crack_courses import alligator, crack_blocks
 from engine.distress import measure_ground
-from engine.measurement import measure_cracks
+from engine.measurement import Limits, measure_cracks
 from engine.pavement import procedural_pavement
 from engine.sample_cracks import CrackPattern, crack_courses
 from engine.synthesis import draw_polyline_crack, rasterise_polyline
@@ -85,7 +85,7 @@ def readings(rng: np.random.Generator) -> Iterator[Reading]:
                 truth_px = float(np.hypot(*np.diff(points, axis=0).T).sum())
                 for contrast in CONTRASTS:
                     soft = soft_probability(rng, coverage, contrast)
-                    found = measure_cracks(soft >= 0.5, soft, min_length_px=20)
+                    found = measure_cracks(soft >= 0.5, soft, limits=Limits(min_length_px=20))
                     yield Reading(
                         width, angle, contrast, gsd,
                         found.crack_length_px / truth_px - 1, found.mean_width_px - width,

@@ -16,11 +16,11 @@ from engine.confidence import (
     Agreement,
     Interval,
     band_ends,
-    crack_length_px,
     crack_pixels,
     measure_interval,
     sample_agreement,
 )
+from engine.distress import measure_ground
 from engine.errors import CancelledError, EngineError
 from engine.images import load_image
 from engine.inference import InferenceSettings, predict_probability_map
@@ -89,13 +89,25 @@ def test_the_band_holds_its_threshold(threshold: float, band: float) -> None:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_pixels_and_length_are_those_of_the_measurement(seed: int) -> None:
+def test_pixels_are_nearly_those_of_the_measurement(seed: int) -> None:
     probability = doubtful_map(seed, 160)
     mask = probability >= THRESHOLD
     measured = measured_at(probability)
-    assert crack_length_px(mask) == pytest.approx(measured.crack_length_px)
     # Specks are told by another measure; a mask has few of them.
     assert crack_pixels(mask) == pytest.approx(measured.crack_pixels, rel=0.05, abs=30)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("gsd_mm_per_px", [0.5, 2.0])
+def test_without_doubt_both_ends_are_the_density_that_is_shown(seed: int, gsd_mm_per_px: float) -> None:
+    probability = doubtful_map(seed, 160)
+    # Bridges, and what counts as a crack, are those of the ground: at 0.5 mm/px from 50 px on.
+    measured = measure_ground(
+        probability >= THRESHOLD, probability, gsd_mm_per_px=gsd_mm_per_px, surveyed=None, lane_px=None
+    ).measurement
+    found = measure_interval(probability, measured, THRESHOLD, Agreement(0.0, 0.0, 0.0, 1.0, 5))
+    ends = found.crack_density_m_per_m2_low, found.crack_density_m_per_m2_high
+    assert ends == pytest.approx((measured.crack_density_m_per_m2,) * 2)
 
 
 def test_a_sure_map_has_a_narrow_interval_and_an_unsure_one_a_wide_one() -> None:

@@ -9,7 +9,7 @@ from hypothesis.extra.numpy import arrays
 from scipy.ndimage import gaussian_filter
 
 from engine.errors import SettingsError
-from engine.measurement import measure_cracks
+from engine.measurement import Limits, measure_cracks
 from engine.synthesis import rasterise_polyline
 
 LENGTH_PX = 220.0
@@ -113,7 +113,7 @@ def test_specks_are_counted_nowhere() -> None:
     mask[20:24, 20:24] = True
     mask[40, 40:46] = True
     assert measure_cracks(mask).crack_pixels == alone.crack_pixels
-    assert len(measure_cracks(mask, min_length_px=3).cracks) == 2
+    assert len(measure_cracks(mask, limits=Limits(min_length_px=3)).cracks) == 2
 
 
 def test_a_crossing_is_one_crack_of_four_branches_and_a_ring_has_its_circumference() -> None:
@@ -203,7 +203,7 @@ def test_turning_and_mirroring_change_next_to_nothing(seed: int) -> None:
 @settings(max_examples=60, deadline=None)
 @given(arrays(bool, st.tuples(st.integers(1, 24), st.integers(1, 24))))
 def test_any_mask_is_measured_and_adds_up(mask: npt.NDArray[np.bool_]) -> None:
-    measured = measure_cracks(mask, min_length_px=0)
+    measured = measure_cracks(mask, limits=Limits(min_length_px=0))
     assert sum(crack.area_px for crack in measured.cracks) == measured.crack_pixels <= np.count_nonzero(mask)
     assert sum(crack.length_px for crack in measured.cracks) == pytest.approx(measured.crack_length_px)
     assert measured.mean_width_px <= measured.max_width_px + 1e-6 or len(measured.cracks) > 0
@@ -233,7 +233,7 @@ def test_a_gap_in_line_is_bridged_counted_and_marked() -> None:
     assert [branch.bridged for branch in crack.branches] == [False, False, True]
     assert crack.mean_width_px == pytest.approx(4.5, abs=0.6)
     assert crack.area_px == np.count_nonzero(mask)
-    apart = measure_cracks(mask, bridge_px=0)
+    apart = measure_cracks(mask, limits=Limits(bridge_px=0))
     assert len(apart.cracks) == 2
     assert apart.crack_length_px == pytest.approx(crack.length_px - crack.bridged_length_px)
     assert apart.mean_width_px == pytest.approx(crack.mean_width_px)
@@ -263,7 +263,7 @@ def test_widths_along_a_crack_give_median_and_percentile() -> None:
     assert len(branch.line_px) == len(branch.widths_px)
     assert branch.widths_px[40] == pytest.approx(3.0, abs=0.3)
     assert branch.widths_px[-40] == pytest.approx(9.0, abs=0.5)
-    assert measure_cracks(coverage >= 0.5, coverage, min_width_px=5.0).cracks == ()
+    assert measure_cracks(coverage >= 0.5, coverage, limits=Limits(min_width_px=5.0)).cracks == ()
 
 
 def test_nodes_and_tortuosity() -> None:
