@@ -67,7 +67,7 @@ def shown_analysis(session: Session, agency_id: int, survey_id: int) -> Row[Any]
     survey = get_survey(session, agency_id, survey_id)
     if session.scalar(select(SurveyImage.id).where(SurveyImage.survey_id == survey_id).limit(1)) is None:
         raise SettingsError(f"The survey {survey.name!r} has no photos.", "Add photos and analyse them.")
-    row = session.execute(
+    row: Any = session.execute(
         select(
             Agency.name.label("agency"),
             Network.name.label("network"),
@@ -97,7 +97,8 @@ def shown_analysis(session: Session, agency_id: int, survey_id: int) -> Row[Any]
             f"The survey {survey.name!r} is not analysed, so there is nothing to export.",
             "Analyse it on its page, or run: pavescope survey analyse",
         )
-    return row
+    found: Row[Any] = row
+    return found
 
 
 def plan_of(
