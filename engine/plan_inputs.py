@@ -162,7 +162,7 @@ def check_inputs(
     """
     check_treatments(treatments)
     check_costs(treatments)
-    _check_settings(settings)
+    check_settings(settings)
     if not sections:
         raise SettingsError("The plan has no sections.", "Choose a network and a survey of it.")
     if len(sections) > MAX_SECTIONS:
@@ -216,7 +216,12 @@ def _check_section(section: PlanSection) -> None:
         raise SettingsError(f"{where} the surveyed area is {section.surveyed_area_m2}.", "Give one over 0.")
 
 
-def _check_settings(settings: PlanSettings) -> None:
+def check_settings(settings: PlanSettings) -> None:
+    """See that the numbers can be planned with; wishes are checked with their sections.
+
+    Raises:
+        SettingsError: names the setting and what to enter instead.
+    """
     for name, least, most in (
         ("years", 1, LONGEST_PLAN_YEARS),
         ("preventive_share", 0, 1),
