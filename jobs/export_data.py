@@ -7,10 +7,10 @@ numbers `pandas.NA`) where they are not known; a table without rows still has it
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import shapely
 from sqlalchemy.orm import Session
@@ -327,8 +327,10 @@ def _photos(
             column.append(values.get(name))
         places[row.id] = place_of(row, section)
         sources[row.position_source] += 1
-    points = shapely.points(np.array([[place.longitude, place.latitude] for place in places.values()]))
-    points[np.isnan(shapely.get_x(points))] = shapely.Point()
+    points = [
+        shapely.Point() if isnan(place.longitude) else shapely.Point(place.longitude, place.latitude)
+        for place in places.values()
+    ]
     return geo_table(PHOTO_COLUMNS, columns, points), places, sources
 
 

@@ -10,7 +10,7 @@ import geopandas as gpd
 
 from db.base import utc_now
 from db.models import Plan
-from engine.change import with_measurement_version
+from engine.measurement_version import with_measurement_version
 from engine.vocabulary import PositionSource
 from jobs.export_places import PHOTO_POINT
 
