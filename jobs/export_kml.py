@@ -8,12 +8,12 @@ from xml.sax.saxutils import escape, quoteattr
 
 import shapely
 
+from engine.spreadsheets import plain_text
 from jobs.export_data import ExportData
 from jobs.export_fields import field
 from jobs.export_layers import (
     Layer,
     chunks,
-    clean_text,
     export_layers,
     provenance_text,
     records,
@@ -94,12 +94,12 @@ def _values(values: dict[str, Any]) -> str:
         unit = field(name)[1]
         shown = f"{name} [{unit}]" if unit else name
         inside = _element("displayName", shown) + _element("value", value)
-        lines.append(f"<Data name={quoteattr(clean_text(name))}>{inside}</Data>")
+        lines.append(f"<Data name={quoteattr(plain_text(name))}>{inside}</Data>")
     return f"<ExtendedData>{''.join(lines)}</ExtendedData>" if lines else ""
 
 
 def _element(name: str, text: Any) -> str:
-    return f"<{name}>{escape(clean_text(str(text)))}</{name}>"
+    return f"<{name}>{escape(plain_text(str(text)))}</{name}>"
 
 
 def _geometry(shape: Any) -> str:

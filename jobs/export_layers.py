@@ -1,6 +1,5 @@
 """The layers of an export, made ready for writers of GIS files."""
 
-import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +13,11 @@ import pandas as pd
 import pyogrio
 import shapely
 
+from engine.spreadsheets import plain_text
 from jobs.export_data import CRS, ExportData
 
 CHUNK_ROWS = 50_000
 """Rows written at once: bounds memory, and how long a cancellation waits."""
-# What XML cannot hold, and halves of characters, which UTF-8 cannot.
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -41,11 +39,6 @@ class Layer:
     @property
     def lines(self) -> bool:
         return self.geometry != "Point"
-
-
-def clean_text(text: str) -> str:
-    """The text without characters that files cannot hold; each becomes U+FFFD."""
-    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def export_layers(data: ExportData) -> list[Layer]:
@@ -81,7 +74,7 @@ def _ready(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     table = pd.DataFrame(frame.drop(columns=frame.geometry.name))
     for column in text_columns(table):
         table[column] = pd.Series(
-            [clean_text(value) if isinstance(value, str) else None for value in table[column]],
+            [plain_text(value) if isinstance(value, str) else None for value in table[column]],
             index=table.index,
             dtype=object,
         )
@@ -148,7 +141,7 @@ def records(frame: gpd.GeoDataFrame) -> Iterator[dict[str, Any]]:
 
 def clean_provenance(provenance: Mapping[str, str]) -> dict[str, str]:
     """Provenance whose texts every format can hold."""
-    return {clean_text(key): clean_text(str(value)) for key, value in provenance.items()}
+    return {plain_text(key): plain_text(str(value)) for key, value in provenance.items()}
 
 
 def provenance_text(provenance: Mapping[str, str]) -> str:
