@@ -1,0 +1,216 @@
+"""A zip of a survey's photos with the cracks found in them, and an index."""
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from sqlalchemy import and_, select
+from sqlalchemy.orm import Session
+
+from db.models import AnalysisResult, Distress, Survey, SurveyImage
+from db.storage import Storage, get_storage
+from engine.errors import EngineError
+from engine.images import load_image
+from engine.spreadsheets import plain_text, safe_cell
+from engine.vocabulary import DistressType
+from jobs.export_data import ExportData
+from jobs.export_layers import plain_value, provenance_text, whole_file
+from jobs.export_progress import Progress, no_progress
+from jobs.export_styles import TYPE_COLOURS, rgb
+
+LONGEST_PX = 2400
+JPEG_QUALITY = 85
+OPACITY = 0.65
+RIM_BRIGHTNESS = 0.45
+REACH_PX = 4.0
+"""How far beside a distress's course its pixels may lie."""
+INDEX_COLUMNS = (
+    "photo_id", "name", "captured_at", "section_key", "chainage_m", "crack_length_m",
+    "crack_density_m_per_m2", "crack_area_percent",
+)  # fmt: skip
+RGB = npt.NDArray[np.uint8]
+OverlaySource = Callable[[int], bytes]
+"""Photo id -> JPEG of the photo with its cracks; raises EngineError where it cannot be drawn."""
+
+
+def write_overlays(
+    data: ExportData, path: Path, progress: Progress = no_progress, *, overlays: OverlaySource
+) -> None:
+    """A zip of one JPEG for each photo, `index.csv` and `README.txt`; one photo is in memory at a time.
+
+    A photo that cannot be drawn has its reason in the index instead of a file.
+    """
+    photos, drawn = data.photos, 0
+    index = io.StringIO(newline="")
+    rows = csv.writer(index)
+    rows.writerow(["file", *INDEX_COLUMNS, "longitude", "latitude", "problem"])
+    names = [name for name in photos.columns if name != photos.geometry.name]
+    with whole_file(path) as unfinished, zipfile.ZipFile(unfinished, "w") as archive:
+        for number, (shape, *cells) in enumerate(
+            zip(photos.geometry, *(photos[name] for name in names), strict=True)
+        ):
+            progress(number / len(photos), f"Drawing photo {number + 1:,} of {len(photos):,}")
+            photo = {name: plain_value(cell) for name, cell in zip(names, cells, strict=True)}
+            file, problem = f"overlays/{number + 1:06d}_{_safe_name(photo['name'])}.jpg", ""
+            try:
+                # A JPEG gets no smaller.
+                archive.writestr(file, overlays(photo["photo_id"]))
+                drawn += 1
+            except EngineError as error:
+                file, problem = "", str(error)
+            place = (
+                [None, None] if shape is None or shape.is_empty else [round(shape.x, 7), round(shape.y, 7)]
+            )
+            rows.writerow(
+                [_cell(value) for value in (file, *(photo[name] for name in INDEX_COLUMNS), *place, problem)]
+            )
+        archive.writestr("index.csv", index.getvalue().encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
+        archive.writestr("README.txt", _readme(data, drawn), zipfile.ZIP_DEFLATED)
+    progress(1.0, "Written")
+
+
+def _cell(value: Any) -> Any:
+    return safe_cell(plain_text(value)) if isinstance(value, str) else value
+
+
+def _safe_name(name: str | None) -> str:
+    """Letters, digits, dots and dashes of a photo's name, without folder and ending."""
+    stem = re.split(r"[/\\]", name or "")[-1].rsplit(".", 1)[0]
+    return re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._")[:60] or "photo"
+
+
+def _readme(data: ExportData, drawn: int) -> str:
+    colours = "\n".join(f"{kind.value}: {colour}" for kind, colour in TYPE_COLOURS.items())
+    return (
+        "Photos of a pavement survey with the cracks found\n\n"
+        f"{drawn} of {len(data.photos)} photos are drawn; index.csv lists all, and why one is not drawn.\n"
+        "Coloured pixels are those that the network calls cracks, in the colour of their distress's type; "
+        "where no distress was counted, in that of a crack without type. "
+        f"Photos are at most {LONGEST_PX} px wide or high; thin cracks are drawn wider where a photo was "
+        "reduced.\n\n"
+        f"Colours\n{colours}\n\nProvenance\n{provenance_text(data.provenance)}"
+    )
+
+
+def stored_overlays(session: Session, agency_id: int) -> OverlaySource:
+    """Overlays of an agency's stored photos, from the analysis that their survey shows.
+
+    The function returned raises EngineError where the photo is not the agency's or has no result, and where
+    photo or crack mask are gone from storage or cannot be read.
+    """
+    storage = get_storage()
+
+    def overlay(photo_id: int) -> bytes:
+        row = session.execute(
+            select(
+                SurveyImage.content_hash,
+                SurveyImage.original_name,
+                AnalysisResult.id.label("result_id"),
+                AnalysisResult.mask_hash,
+                AnalysisResult.error,
+            )
+            .join(Survey, Survey.id == SurveyImage.survey_id)
+            .outerjoin(
+                AnalysisResult,
+                and_(
+                    AnalysisResult.image_id == SurveyImage.id,
+                    AnalysisResult.checkpoint_id == Survey.shown_checkpoint_id,
+                    AnalysisResult.settings_hash == Survey.shown_settings_hash,
+                ),
+            )
+            .where(SurveyImage.id == photo_id, Survey.agency_id == agency_id)
+        ).one_or_none()
+        if row is None:
+            raise EngineError("The photo is no longer in the survey.", "Export again.")
+        if row.mask_hash is None:
+            raise EngineError(row.error or "The photo is not analysed.", "Analyse it again.")
+        pixels = load_image(_stored(storage, row.content_hash, "photo"), row.original_name)
+        with Image.open(io.BytesIO(_stored(storage, row.mask_hash, "crack mask")), formats=("PNG",)) as image:
+            mask = np.asarray(image.convert("L")) > 127
+        distresses = session.execute(
+            select(Distress.kind, Distress.max_width_px, Distress.polylines_px, Distress.outline_px)
+            .where(Distress.result_id == row.result_id)
+            .order_by(Distress.length_px)
+        ).all()
+        return _jpeg(draw_overlay(pixels, mask, distresses))
+
+    return overlay
+
+
+def _stored(storage: Storage, content_hash: str, what: str) -> bytes:
+    try:
+        return storage.read(content_hash)
+    except FileNotFoundError:
+        raise EngineError(
+            f"The stored {what} is missing.",
+            "Restore the storage folder from a backup, or import and analyse again.",
+        ) from None
+
+
+def draw_overlay(pixels: RGB, mask: npt.NDArray[np.bool_], distresses: Sequence[Any]) -> RGB:
+    """The photo with its crack pixels tinted in the colours of their distresses, and a dark rim round them.
+
+    Args:
+        pixels: (H, W, 3) of the photo.
+        mask: (H, W), True where the network sees a crack.
+        distresses: rows with kind, max_width_px, polylines_px and outline_px in pixels of the photo; of two
+            at one place the later one gives the colour.
+
+    Returns:
+        (h, w, 3), the same size or reduced to `LONGEST_PX`; a crack stays visible however thin it is.
+    """
+    height, width = pixels.shape[:2]
+    scale = min(1.0, LONGEST_PX / max(height, width))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    picture: RGB = pixels.copy()
+    if scale < 1:
+        picture = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+    cracks = mask.astype(np.uint8)
+    if (mask.shape[1], mask.shape[0]) != size:
+        # Any crack pixel among those that fall together makes one.
+        cracks = (cv2.resize(cracks.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0).astype(
+            np.uint8
+        )
+    kinds = list(TYPE_COLOURS)
+    palette = np.array([rgb(TYPE_COLOURS[kind]) for kind in kinds], np.float32)
+    of_kind = _kinds_near(distresses, kinds, size, scale)
+    rim = (cv2.dilate(cracks, np.ones((3, 3), np.uint8)) > 0) & (cracks == 0)
+    picture[rim] = (picture[rim] * RIM_BRIGHTNESS).astype(np.uint8)
+    inside = cracks > 0
+    tint = palette[of_kind[inside]]
+    picture[inside] = np.round(picture[inside] * (1 - OPACITY) + tint * OPACITY).astype(np.uint8)
+    return picture
+
+
+def _kinds_near(
+    distresses: Sequence[Any], kinds: list[DistressType], size: tuple[int, int], scale: float
+) -> npt.NDArray[np.uint8]:
+    """(h, w) place in `kinds` of the distress that a pixel lies on; of a plain crack elsewhere."""
+    found = np.full((size[1], size[0]), kinds.index(DistressType.CRACK), np.uint8)
+    for distress in distresses:
+        kind = kinds.index(DistressType(distress.kind))
+        if distress.outline_px:
+            cv2.fillPoly(found, [_points(distress.outline_px, scale)], kind)
+        reach = max(1, round(scale * (distress.max_width_px + 2 * REACH_PX)))
+        for line in distress.polylines_px:
+            cv2.polylines(found, [_points(line, scale)], False, kind, reach)
+    return found
+
+
+def _points(line: Any, scale: float) -> npt.NDArray[np.int32]:
+    points: npt.NDArray[np.int32] = np.round(np.asarray(line, float).reshape(-1, 2) * scale).astype(np.int32)
+    return points[:, None, :]
+
+
+def _jpeg(picture: RGB) -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "JPEG", quality=JPEG_QUALITY)
+    return out.getvalue()
