@@ -10,6 +10,7 @@ import sqlite3
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,11 +167,11 @@ def write_shapefile(data: ExportData, path: Path, progress: Progress = no_progre
         cut = {}
         for layer, done in _parts(layers):
             progress(done, f"Writing {layer.name}")
-            cut[layer.name] = _long_texts(layer)
+            short, cut[layer.name] = _cut_texts(layer)
             names = short_names(_columns(layer))
             shorter = (
                 piece.rename(columns=dict(zip(_columns(layer), names, strict=True)))
-                for piece in chunks(layer)
+                for piece in chunks(short)
             )
             file = folder / f"{layer.name}.shp"
             written = write_layer(
@@ -201,14 +202,24 @@ def _within_limit(written: Iterator[int], file: Path) -> Iterator[int]:
         yield count
 
 
-def _long_texts(layer: Layer) -> int:
-    """Texts that a shapefile has no room for."""
-    return sum(
-        len(value.encode()) > DBF_TEXT_BYTES
-        for column in text_columns(layer.frame)
-        for value in layer.frame[column]
-        if isinstance(value, str) and len(value) > DBF_TEXT_BYTES // 4
-    )
+def _cut_texts(layer: Layer) -> tuple[Layer, int]:
+    """The layer with texts that a shapefile has room for, and how many were too long."""
+    frame, count = layer.frame.copy(deep=False), 0
+    for column in text_columns(frame):
+        texts = frame[column].tolist()
+        shorter = [_cut(text) for text in texts]
+        cut = sum(new != old for new, old in zip(shorter, texts, strict=True))
+        if cut:
+            frame[column] = shorter
+            count += cut
+    return replace(layer, frame=frame), count
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or 4 * len(text) <= DBF_TEXT_BYTES:
+        return text
+    # Half a character at the end is left out.
+    return text.encode()[:DBF_TEXT_BYTES].decode("utf-8", "ignore")
 
 
 def _field_map(layers: Sequence[Layer]) -> bytes:
