@@ -85,6 +85,8 @@ def write_geopackage(data: ExportData, path: Path, progress: Progress = no_progr
                 chunks(layer),
                 "GPKG",
                 layer.geometry,
+                # Programs of before 2024 warn of newer versions.
+                dataset_options={"VERSION": "1.3"},
                 layer_options={"DESCRIPTION": layer.about, "IDENTIFIER": layer.name},
                 dataset_metadata=provenance if done == 0 else None,
             )

@@ -25,8 +25,8 @@ TYPE_COLOURS = {
     DistressType.POTHOLE: "#cc79a7",
     DistressType.CRACK: "#ff00d4",
 }
-# viridis from dark to pale: what comes first stands out.
-YEAR_STEPS = ("#440154", "#3b528b", "#21918c", "#5ec962", "#fde725")
+# Browns from dark to pale, unlike the classes below them: what comes first stands out.
+YEAR_STEPS = ("#662506", "#cc4c02", "#fe9929", "#fee391")
 NAMESPACES = {
     "": "http://www.opengis.net/sld",
     "se": "http://www.opengis.net/se",
@@ -209,11 +209,15 @@ def _qml_symbol(symbols: ET.Element, name: str, style: Style, colour: str) -> No
                 "capstyle": "round",
                 "joinstyle": "round",
             },
+            # A locked casing keeps its colour when somebody chooses another one for the class.
+            locked=shade == CASING,
         )
 
 
-def _qml_layer(symbol: ET.Element, kind: str, options: dict[str, str]) -> None:
-    layer = ET.SubElement(symbol, "layer", {"class": kind, "pass": "0", "locked": "0", "enabled": "1"})
+def _qml_layer(symbol: ET.Element, kind: str, options: dict[str, str], *, locked: bool = False) -> None:
+    layer = ET.SubElement(
+        symbol, "layer", {"class": kind, "pass": "0", "locked": str(int(locked)), "enabled": "1"}
+    )
     table = ET.SubElement(layer, "Option", {"type": "Map"})
     for name, value in options.items():
         ET.SubElement(table, "Option", {"name": name, "type": "QString", "value": value})
