@@ -1,5 +1,146 @@
-"""Plan."""
+"""Plan: what to fix when, for a budget; a change of the budget makes the plan anew."""
+
+from collections.abc import Mapping
+from typing import Any
 
 import streamlit as st
 
-st.title("Plan")
+from app import data, plan_data
+from app.components.choose import choose_survey, query_id
+from app.components.first_steps import first_steps
+from app.components.messages import plain
+from app.components.plan_charts import condition_chart, cost_chart
+from app.components.plan_draft import Draft, current_draft, kept_draft
+from app.components.plan_figures import assumptions, budget_words, plan_figures
+from app.components.plan_list import list_plans
+from app.components.plan_map import plan_map
+from app.components.plan_projects import project_list, project_reason, without_project
+from app.components.plan_ready import ready_to_plan
+from app.components.plan_scenarios import compare_scenarios
+from app.components.plan_settings import plan_inputs, road_classes
+from app.components.plan_solving import arrived, ask, has_changed, show_progress
+from engine.errors import SettingsError
+
+
+def choose_plan(survey_id: int) -> dict[str, Any] | None:
+    """The plan that the address asks for, else the survey's newest; it stays in the address."""
+    kept = kept_draft(survey_id)
+    made_id = arrived(survey_id, kept) if kept else None
+    if kept is not None and made_id is not None:
+        kept["source"] = plan_data.plan_version(made_id)  # its settings are those of the draft
+    plan_id = made_id or query_id("plan")
+    made = None
+    if plan_id is not None:
+        try:
+            made = plan_data.plan(plan_id)
+        except SettingsError:
+            st.info("The plan of the address is no longer there.")
+    if made is None or made["survey_id"] != survey_id:
+        newest = plan_data.newest_plan_id(survey_id)
+        made = plan_data.plan(newest) if newest is not None else None
+    if made is None:
+        st.query_params.pop("plan", None)
+    else:
+        st.query_params["plan"] = str(made["id"])
+    return made
+
+
+def settings(survey_id: int, draft: Draft, classes: list[str], has_plan: bool) -> None:
+    """The inputs; a change asks for the plan anew."""
+    sets = plan_data.treatment_sets()
+    chosen = next((one for one in reversed(sets) if one["name"] == draft["values"]["treatment_set"]), sets[0])
+    everything = plan_data.everything_cost(survey_id, chosen["treatments"])
+    plan_inputs(draft, sets, classes, everything)
+    if has_changed(draft):
+        ask(survey_id, draft)
+    first = draft["asked"] is None
+    label = "Plan again" if has_plan or not first else "Make the plan"
+    button, told = st.columns([1, 5], vertical_alignment="center")
+    if button.button(label, type="primary" if first else "secondary", icon=":material/play_arrow:",
+                     width="stretch", help="With these settings, and the pins and bans of now."):  # fmt: skip
+        ask(survey_id, draft)
+    told.caption(
+        "Every change above makes a new plan at once; earlier ones are kept at the end of the page."
+        if not first else "Set the budget, then make the first plan. After that every change makes a new one."
+    )  # fmt: skip
+
+
+def show_plan(made: Mapping[str, Any], survey_id: int) -> None:
+    """All that a plan says."""
+    st.markdown(f"### {plain(made['name'])}")
+    request, currency = made["request"], made["request"]["currency"]
+    st.caption(
+        f"{request['first_year']} to {request['first_year'] + request['years'] - 1}, "
+        f"{plain(budget_words(request))}, {plain(request['treatment_set'])}; "
+        f"made {made['created_at']:%Y-%m-%d %H:%M} UTC"
+    )
+    plan_figures(made)
+    projects = plan_data.project_table(made["id"])
+    costs, conditions = st.columns(2)
+    with costs:
+        st.markdown("### What it costs")
+        cost_chart(made, projects)
+    with conditions:
+        st.markdown("### What it leads to")
+        condition_chart(made)
+    st.markdown("### Where and when")
+    chosen = st.session_state.setdefault(f"plan-chosen-{made['version']}", {"rank": None, "row": None})
+    picked = plan_map(made, projects, plan_data.section_lines(made), chosen["rank"])
+    st.markdown("### Projects")
+    row = project_list(made, projects) if len(projects) else None
+    if not len(projects):
+        st.write("Nothing is done: no section has a treatment that suits it and that the money reaches.")
+    # Map and table choose the same project: whichever was clicked last.
+    rank = picked or (row if row != chosen["row"] else chosen["rank"])
+    chosen["row"] = row
+    if rank != chosen["rank"]:
+        chosen["rank"] = rank
+        st.rerun()  # the map marks it
+    if rank is not None:
+        project_reason(projects[projects["rank"] == rank].iloc[0].to_dict(), currency, survey_id)
+    elif len(projects):
+        st.caption("Select a line, or click a project on the map, to read why.")
+    without_project(plan_data.section_plan(made["id"]))
+    st.markdown("### Compared with other plans")
+    compare_scenarios(made)
+    assumptions(made)
+
+
+def draw() -> None:
+    head, reports, priorities = st.columns([4, 1, 1], vertical_alignment="bottom")
+    head.title("Plan")
+    surveys = data.surveys()
+    if surveys.empty:
+        first_steps()
+        return
+    survey_id = choose_survey(surveys)
+    table = data.section_table(survey_id, data.version_of(survey_id))
+    if not ready_to_plan(survey_id, table):
+        return
+    made = choose_plan(survey_id)
+    address = {"survey": str(survey_id)} | ({"plan": str(made["id"])} if made else {})
+    reports.page_link(
+        "views/reports.py", label="Reports", icon=":material/description:", query_params=address
+    )
+    priorities.page_link(
+        "views/priorities.py", label="Priorities", icon=":material/flag:", query_params=address
+    )
+    ready = plan_data.treatment_sets()[0]["treatments"]
+    draft = current_draft(survey_id, made, plan_data.everything_cost(survey_id, ready))
+    settings(survey_id, draft, road_classes(table), made is not None)
+    working = show_progress(survey_id, draft)
+    if made is None:
+        return
+    plans = plan_data.plans(survey_id)
+    if working:
+        st.caption("Until the new plan is there, the page shows the one before.")
+    if any(row["id"] == made["id"] and row["stale"] for row in plans):
+        st.warning(
+            "The survey shows another analysis than the one this plan was made from. Plan again to follow it."
+        )
+    show_plan(made, survey_id)
+    st.markdown("### Plans of this survey")
+    list_plans(plans, made["id"])
+
+
+draw()

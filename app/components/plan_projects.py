@@ -1,0 +1,140 @@
+"""A plan's projects as a table, the whole reason of the chosen one, and the sections without any."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from app.components.messages import plain
+from app.components.plan_figures import money
+from app.components.section_table import download
+from app.components.spreadsheet import to_csv
+from app.components.text import chainage, number
+
+STAYS = (
+    "How often the project stays in the plan when each section's condition is drawn from its 90 % interval."
+)
+
+
+def projects_csv(projects: pd.DataFrame, currency: str) -> bytes:
+    """All projects with units in the columns' names."""
+    money_columns = ("cost", "mobilisation", "equivalent_annual_cost", "cost_of_delay")
+    out = projects.assign(section_keys=projects["section_keys"].map(" ".join))
+    out = out.rename(columns={name: f"{name} [{currency}]" for name in money_columns})
+    return to_csv(
+        out.rename(columns={
+            "benefit": "benefit [index x km x years]",
+            "benefit_cost": f"benefit_cost [for each 1,000 {currency}]",
+        })
+    )  # fmt: skip
+
+
+def project_list(made: Mapping[str, Any], projects: pd.DataFrame) -> int | None:
+    """Draw the table with its filters; returns the rank of the chosen project."""
+    currency, key = made["request"]["currency"], f"plan-projects-{made['id']}"
+    cells = st.columns([1, 1.4, 1.4, 1], vertical_alignment="bottom")
+    shown = projects
+    for cell, (column, label) in zip(
+        cells, (("year", "Year"), ("treatment", "Treatment"), ("road", "Road")), strict=False
+    ):
+        chosen = cell.multiselect(
+            label, sorted(projects[column].unique()), key=f"{key}-{column}", placeholder="All"
+        )
+        if chosen:
+            shown = shown[shown[column].isin(chosen)]
+    with cells[3]:
+        download(
+            "Projects as CSV", f"plan-{made['id']}-projects.csv",
+            lambda: projects_csv(shown, currency), f"{key}-csv",
+        )  # fmt: skip
+    if shown.empty:
+        st.write("No project passes the filters.")
+        return None
+    places = shown.assign(
+        place=[f"{chainage(a)} to {chainage(b)}" for a, b in zip(shown["from_m"], shown["to_m"], strict=True)]
+    )
+    answer = st.dataframe(
+        places, hide_index=True, key=f"{key}-{len(shown)}", on_select="rerun", selection_mode="single-row",
+        placeholder="–", height=min(420, 38 + 35 * len(shown)),
+        column_order=[name for name in _columns(currency) if places[name].notna().any()],
+        column_config=_columns(currency),
+    )  # fmt: skip
+    rows = answer["selection"]["rows"]
+    return int(shown["rank"].iloc[rows[0]]) if rows and rows[0] < len(shown) else None
+
+
+def _columns(currency: str) -> dict[str, Any]:
+    column = st.column_config.NumberColumn
+    return {
+        "rank": column("No.", help="In the order of the plan: by year, the most gain for the money first."),
+        "year": column("Year", format="%d"),
+        "treatment": "Treatment",
+        "road": "Road",
+        "place": st.column_config.TextColumn("From – to"),
+        "length_m": column("Length (m)", format="%,.0f"),
+        "cost": column(f"Cost ({currency})", format="%,.0f", help="Mobilisation included."),
+        "index_before": column("Before", format="%.0f", help="Condition index when treated."),
+        "index_after": column("After", format="%.0f", help="Condition index just after."),
+        "benefit_cost": column(
+            "Gain / 1,000", format="%.3g", help=f"Index points x km x years for each 1,000 {plain(currency)}."
+        ),
+        "equivalent_annual_cost": column(
+            "Cost a year", format="%,.0f",
+            help="Equivalent annual cost: the cost spread over the treatment's life, with 3 % interest.",
+        ),
+        "stays_percent": column("Stays (%)", format="%.0f", help=STAYS),
+    }  # fmt: skip
+
+
+def project_reason(project: Mapping[Any, Any], currency: str, survey_id: int) -> None:
+    """Everything about one project, a line of `plan_data.project_table`."""
+    with st.container(border=True):
+        st.markdown(
+            f"**No. {project['rank']} · {project['year']} · {plain(project['treatment'])}** · "
+            f"{plain(project['road'])}, {chainage(project['from_m'])} to {chainage(project['to_m'])}"
+            f"{' :blue-badge[pinned]' if project['fixed'] else ''}"
+            f"{' :green-badge[preventive]' if project['preventive'] else ''}"
+        )
+        st.markdown(plain(project["reason"]))
+        facts = {
+            "Cost": money(project["cost"], currency),
+            "of it mobilisation": money(project["mobilisation"], currency),
+            "Equivalent annual cost": money(project["equivalent_annual_cost"], currency),
+            "Gain": number(project["benefit"], 1, "index-km-years"),
+            f"Gain per 1,000 {currency}": number(project["benefit_cost"], 2),
+            "3 years later": _delay(project["cost_of_delay"], currency),
+            "Stays in the plan": number(project["stays_percent"], 0, "% of draws"),
+            "in the same year": number(project["same_year_percent"], 0, "% of draws"),
+        }
+        cells = st.columns(4)
+        for place, (name, value) in enumerate(facts.items()):
+            cells[place % 4].markdown(f":gray[{plain(name)}]  \n{plain(value)}")
+        keys = project["section_keys"]
+        listed = ", ".join(keys[:12]) + (f" and {len(keys) - 12} more" if len(keys) > 12 else "")
+        st.caption(f"Sections: {plain(listed)}")
+        st.page_link(
+            "views/priorities.py", label="Pin or forbid it on Priorities", icon=":material/flag:",
+            query_params={"survey": str(survey_id)},
+        )  # fmt: skip
+
+
+def _delay(cost: float | None, currency: str) -> str:
+    if cost is None or pd.isna(cost):
+        return "no treatment would do it"
+    return f"{money(abs(cost), currency)} {'more' if cost >= 0 else 'less'}"
+
+
+def without_project(sections: pd.DataFrame) -> None:
+    """The sections that the plan leaves alone, each with its reason; of `plan_data.section_plan`."""
+    left = sections[sections["year"].isna()]
+    if left.empty:
+        return
+    with st.expander(f"{len(left):,} sections without a project", icon=":material/do_not_disturb_on:"):
+        st.dataframe(
+            left[["reason"]].reset_index(), hide_index=True, height=min(420, 38 + 35 * len(left)),
+            column_config={
+                "section_key": st.column_config.TextColumn("Section"),
+                "reason": st.column_config.TextColumn("Why not", width="large"),
+            },
+        )  # fmt: skip
