@@ -95,7 +95,7 @@ def _ends(some: pd.DataFrame, measure: Measure) -> dict[str, Any] | None:
 
 
 def trend_table(trend: pd.DataFrame, measures: list[Measure], survey_id: int) -> None:
-    """The same in numbers, the change up to this survey, and whether it is real."""
+    """The same in numbers, the change between each survey and this one, and whether it is real."""
     rows = trend.to_dict("records")
     here = next(row for row in rows if row["survey_id"] == survey_id)
     changes = [change_words(row, here, measures[0]) for row in rows]
@@ -111,7 +111,7 @@ def trend_table(trend: pd.DataFrame, measures: list[Measure], survey_id: int) ->
                 for row in rows
             ],
             "Checkpoint": trend["checkpoint"],
-            f"Change to {here['survey']}": [change for change, _, _ in changes],
+            f"Change, earlier to later, against {here['survey']}": [change for change, _, _ in changes],
             "Real?": [real for _, real, _ in changes],
         }
     )
@@ -127,12 +127,14 @@ def trend_table(trend: pd.DataFrame, measures: list[Measure], survey_id: int) ->
 
 
 def change_words(row: Mapping[Any, Any], here: Mapping[Any, Any], measure: Measure) -> tuple[str, str, str]:
-    """The change from a survey to this one with its interval, whether it is real, and the reason."""
+    """The change between a survey and this one, earlier to later, with its interval; whether it is real; why."""
     if row["survey_id"] == here["survey_id"]:
         return "", "", ""
     if row["not_comparable"] is not None:
         return MISSING, "not comparable", str(row["not_comparable"])
-    values = [_measured(each, measure) for each in (row, here)]
+    days = row["surveyed_on"], here["surveyed_on"]
+    reverse = not any(pd.isna(day) for day in days) and days[0] > days[1]
+    values = [_measured(each, measure) for each in ((here, row) if reverse else (row, here))]
     if math.isnan(values[0].value) or math.isnan(values[1].value):
         return MISSING, MISSING, "One of them has no value."
     change = section_change(*values)

@@ -216,7 +216,11 @@ def test_a_section_page_shows_condition_distresses_steps_and_trend(measured: Mea
     assert "Severity not measurable" in said(page).replace("\\", "")
     trend = page.dataframe[1].value
     assert list(trend["Survey"]) == ["County 2024", "County 2025"]
-    assert trend["Change to County 2025"][0].startswith("-") and trend["Real?"][0] in ("yes", "no")
+    change = "Change, earlier to later, against County 2025"
+    assert trend[change][0].startswith("-") and trend["Real?"][0] in ("yes", "no")
+    earlier = open_page("section", survey=measured.earlier, section=measured.sections["R2-1"])
+    backwards = earlier.dataframe[1].value[change.replace("2025", "2024")]
+    assert backwards[1] == trend[change][0], "the sign is of time, whichever survey is looked at"
 
 
 def test_the_steps_are_those_of_the_index(measured: Measured) -> None:
