@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from db.models import AnalysisResult, Survey, SurveyImage
 from db.result_models import Distress
 from db.storage import Storage, get_storage
-from engine.errors import InvalidImageError
+from engine.errors import EngineError
 from engine.images import load_image
 from engine.vocabulary import DistressType
 
@@ -55,13 +55,13 @@ class Picture:
 
 
 PictureSource = Callable[[int], Picture]
-"""Photo id -> its picture; raises InvalidImageError where there is none any more."""
+"""Photo id -> its picture; raises EngineError where there is none any more."""
 
 
 def stored_pictures(session: Session, agency_id: int) -> PictureSource:
     """Pictures of an agency's photos from storage, with the analysis that their survey shows.
 
-    One photo is in memory at a time. The function returned raises InvalidImageError where the photo is not
+    One photo is in memory at a time. The function returned raises EngineError where the photo is not
     the agency's, is gone from storage or cannot be read; a missing mask only leaves the cracks out.
     """
     storage = get_storage()
@@ -86,7 +86,7 @@ def stored_pictures(session: Session, agency_id: int) -> PictureSource:
             .where(SurveyImage.id == photo_id, Survey.agency_id == agency_id)
         ).one_or_none()
         if row is None:
-            raise InvalidImageError("The photo is no longer in the survey.", "Make the report again.")
+            raise EngineError("The photo is no longer in the survey.", "Make the report again.")
         return _picture(session, storage, row)
 
     return picture
@@ -96,7 +96,7 @@ def _picture(session: Session, storage: Storage, row: Row[Any]) -> Picture:
     try:
         pixels = load_image(storage.read(row.content_hash))
     except FileNotFoundError:
-        raise InvalidImageError(
+        raise EngineError(
             f"The photo {row.original_name} is no longer in storage.",
             "Restore the storage folder from a backup, or import the photo again.",
         ) from None

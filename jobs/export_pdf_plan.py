@@ -1,0 +1,292 @@
+"""The report's year plan: money by year, forecast, scenarios, and the sections without a project."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from reportlab.platypus import Flowable, KeepTogether, PageBreak
+
+from jobs.export_data import FAIR_INDEX
+from jobs.export_pdf_charts import Columns, Forecast
+from jobs.export_pdf_facts import Facts, Row, length_of, money_by_treatment, total_cost
+from jobs.export_pdf_style import (
+    MISSING,
+    SERIES,
+    Heading,
+    bullets,
+    data_table,
+    kilometres,
+    money,
+    number,
+    paragraph,
+    safe,
+    shortened,
+    space,
+)
+from jobs.export_pdf_summary import place_of
+
+MOST_TREATMENTS = len(SERIES)
+MOST_LEFT_OUT = 40
+MOST_NOTES = 40
+SCENARIOS = {
+    "nothing": "Do nothing",
+    "worst-first": "Worst first",
+    "budget": "This plan’s budget",
+    "preventive": "Preventive share",
+    "target": "Target",
+}
+# How `engine.plan_reasons` says why a section has no project: words of its sentence, and ours for the group.
+REASONS = (
+    ("Forbidden", "Forbidden by the agency"),
+    ("No treatment of the set", "No treatment of the set suits its condition"),
+    ("the money does more elsewhere", "The money does more elsewhere"),
+    ("no money is left", "Worth doing, but no money is left beside the projects chosen"),
+    ("no condition index", "Not surveyed in metres: it has no condition index"),
+)
+OTHER_REASON = "Other reasons"
+
+
+def year_plan(facts: Facts, width: float) -> list[Flowable]:
+    """Money, condition and scenarios of a plan."""
+    plan = facts.plan
+    story: list[Flowable] = [
+        Heading("The plan year by year", 0, "years"),
+        paragraph(_money_words(facts)),
+    ]
+    if facts.forecast:
+        story += [_cost_chart(facts, width), space(8), _year_table(facts, width), space(12)]
+        story.append(
+            KeepTogether([Heading("What becomes of the network", 1, "forecast"), _forecast(facts, width)])
+        )
+    story += _scenarios(facts, width)
+    notes = [
+        *(line["reason"] for line in plan.get("shortfalls", [])),
+        *plan.get("notes", []),
+    ]
+    if notes:
+        story += [Heading("Notes on this plan", 1, "plan_notes")]
+        story += bullets([safe(note, 600) for note in notes[:MOST_NOTES]])
+    return [*story, PageBreak()]
+
+
+def _forecast(facts: Facts, width: float) -> Flowable:
+    lines = {
+        "With the plan": _averages(facts.plan, "condition_by_year"),
+        "Without it": _averages(facts.plan, "without_plan"),
+    }
+    return Forecast(
+        ["now", *(str(year) for year in facts.years)],
+        lines,
+        width,
+        170,
+        "Average condition index at the end of the year, by length",
+        (FAIR_INDEX, f"fair from {FAIR_INDEX:g}"),
+    )
+
+
+def _averages(plan: Mapping[str, Any], name: str) -> list[float]:
+    return [plan["condition_now"]["average"], *(line["average"] for line in plan[name])]
+
+
+def _money_words(facts: Facts) -> str:
+    asked = facts.request.get("yearly_budget")
+    if asked is None:
+        budget = "The plan has no limit of money."
+    else:
+        carried = "is carried over" if facts.request.get("carry_over", True) else "is not carried over"
+        each = asked if not isinstance(asked, Sequence) else None
+        amount = (
+            f"{money(each, safe(facts.currency))} a year" if each is not None else "an amount for each year"
+        )
+        budget = f"The budget is {amount}; what a year leaves {carried}."
+    objective, bound = facts.plan.get("objective"), facts.plan.get("bound")
+    if objective and bound is not None:
+        more = bound / objective - 1
+        budget += (
+            " No plan with this money gains more."
+            if more < 0.0005
+            else f" No plan with this money gains over {100 * more:.2g} % more than this one."
+        )
+    return budget + " Costs are in today’s money."
+
+
+def _cost_chart(facts: Facts, width: float) -> Flowable:
+    groups = money_by_treatment(facts)
+    names = list(groups)
+    kept = names if len(names) <= MOST_TREATMENTS else names[: MOST_TREATMENTS - 1]
+    series = {name: [groups[name].get(year, 0.0) for year in facts.years] for name in kept}
+    if len(kept) < len(names):
+        rest = [groups[name] for name in names[len(kept) :]]
+        series["All others"] = [sum(one.get(year, 0.0) for one in rest) for year in facts.years]
+    asked = facts.request.get("yearly_budget")
+    line = None
+    if isinstance(asked, int | float) and not facts.request.get("carry_over", True):
+        line = ("Budget", [float(asked)] * len(facts.years))
+    if not series:
+        series = {"": [0.0] * len(facts.years)}
+    # One treatment needs its name too.
+    if len(series) == 1:
+        series = {**series, " ": [0.0] * len(facts.years)} if line else series
+    unit = f"Cost by year, {facts.currency}" if facts.currency else "Cost by year"
+    if len(names) == 1:
+        unit += f": {names[0]}"
+    colours = (SERIES[0],) if len(series) == 1 else SERIES
+    return Columns([str(year) for year in facts.years], series, width, 200, unit, colours, line)
+
+
+def _year_table(facts: Facts, width: float) -> Flowable:
+    plan = facts.plan
+    rows: list[Sequence[object]] = []
+    for place, line in enumerate(plan["cost_by_year"]):
+        here = [project for project in facts.projects if project["year"] == line["year"]]
+        end, without = plan["condition_by_year"][place], plan["without_plan"][place]
+        rows.append(
+            (
+                line["year"],
+                f"{len(here):,}",
+                number(length_of(here) / 1000, 1),
+                number(line["cost"]),
+                number(end["average"], 1),
+                number(end["good_or_fair_percent"], 0, "%"),
+                number(end["backlog"]),
+                number(without["average"], 1),
+                number(without["backlog"]),
+            )
+        )
+    total = (
+        "All", f"{len(facts.projects):,}", number(length_of(facts.projects) / 1000, 1),
+        number(total_cost(facts)), "", "", "", "", "",
+    )  # fmt: skip
+    cost = f"Cost, {shortened(facts.currency, 10)}" if facts.currency else "Cost"
+    return data_table(
+        (
+            "Year",
+            "Projects",
+            "Length, km",
+            cost,
+            "Average index",
+            "Good or fair",
+            "Backlog",
+            "Index without",
+            "Backlog without",
+        ),
+        [*rows, total],
+        (0.7, 0.95, 0.95, 1.3, 0.95, 0.9, 1.3, 0.95, 1.3),
+        range(1, 9),
+        width,
+        last_bold=True,
+    )
+
+
+def _scenarios(facts: Facts, width: float) -> list[Flowable]:
+    if not facts.scenarios:
+        return []
+    best = next((one for one in facts.scenarios if one["scenario"] == "budget"), None)
+    rows = []
+    for one in facts.scenarios:
+        gain = (
+            f"{100 * one['objective'] / best['objective']:.0f} %" if best and best["objective"] else MISSING
+        )
+        rows.append(
+            (
+                SCENARIOS.get(one["scenario"], one["scenario"]),
+                _budget(one),
+                number(one["total_cost"]),
+                gain,
+                number(one["average"], 1),
+                number(one["good_or_fair_percent"], 0, "%"),
+                number(one["backlog"]),
+                number(one["remaining_life_years"], 1),
+            )
+        )
+    return [
+        KeepTogether(
+            [
+                Heading("Beside other ways to spend", 1, "scenarios"),
+                data_table(
+                    (
+                        "Scenario",
+                        "Budget a year",
+                        "Cost in all",
+                        "Benefit",
+                        "Average index at the end",
+                        "Good or fair",
+                        "Backlog",
+                        "Life left, years",
+                    ),
+                    rows,
+                    (1.7, 1.3, 1.3, 0.9, 1.1, 0.9, 1.3, 0.9),
+                    range(1, 8),
+                    width,
+                ),
+                paragraph(
+                    "Benefit: area between the condition curves with and without it, as a part of this "
+                    f"plan’s. Money in {safe(facts.currency) or 'the treatments’ currency'}.",
+                    "note",
+                ),
+            ]
+        )
+    ]
+
+
+def _budget(scenario: Mapping[str, Any]) -> str:
+    budget = scenario["yearly_budget"]
+    if scenario["scenario"] == "nothing":
+        return "0"
+    return "no limit" if budget is None else number(budget) if not isinstance(budget, list) else "by year"
+
+
+def without_project(facts: Facts, width: float) -> list[Flowable]:
+    """Sections without a project: how many for which reason, and the worst of them one by one."""
+    reasons = {str(line["section_id"]): str(line["reason"]) for line in facts.plan.get("unplanned", [])}
+    rows = [row for row in facts.sections if str(row["section_key"]) in reasons]
+    if not rows:
+        return []
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(_group(reasons[str(row["section_key"])]), []).append(row)
+    ordered = sorted(groups.items(), key=lambda item: -length_of(item[1]))
+    worst = sorted(
+        (row for row in rows if row["condition_index"] is not None), key=lambda row: row["condition_index"]
+    )
+    story: list[Flowable] = [
+        Heading("Sections without a project", 0, "without"),
+        data_table(
+            ("Why", "Sections", "Length"),
+            [(reason, f"{len(some):,}", kilometres(length_of(some))) for reason, some in ordered],
+            (5, 1, 1.2),
+            (1, 2),
+            width,
+        ),
+        space(10),
+    ]
+    if worst:
+        count = (
+            f"{min(len(worst), MOST_LEFT_OUT)} in worst condition"
+            if len(worst) > MOST_LEFT_OUT
+            else "one by one"
+        )
+        story += [
+            Heading(f"Those {count}" if count != "one by one" else "One by one", 1, "without_worst"),
+            data_table(
+                ("Section", "Where", "Index", "Why"),
+                [
+                    (
+                        shortened(row["section_key"], 40),
+                        shortened(place_of(row), 70),
+                        number(row["condition_index"]),
+                        shortened(reasons[str(row["section_key"])], 150),
+                    )
+                    for row in worst[:MOST_LEFT_OUT]
+                ],
+                (1.2, 2.2, 0.6, 4),
+                (2,),
+                width,
+            ),
+        ]
+        if len(worst) > MOST_LEFT_OUT:
+            story.append(paragraph("The spreadsheet has them all, each with its reason.", "note"))
+    return [*story, PageBreak()]
+
+
+def _group(reason: str) -> str:
+    return next((group for words, group in REASONS if words in reason), OTHER_REASON)
