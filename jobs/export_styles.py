@@ -126,7 +126,7 @@ def _projects(years: Sequence[int]) -> Style:
         lines=True,
         size_mm=2.6,
         cased=False,
-        opacity=0.7,
+        opacity=0.5,
     )
 
 
