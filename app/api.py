@@ -17,12 +17,13 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.convertors import IntegerConvertor, register_url_convertor
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from app import audit_data, audit_pictures, layers, photo_data, rectified_pictures
 from app.identity import current_actor
 from db.checkpoint_queries import comparison_mask
+from db.export_store import get_export
 from db.session import reading
 from db.storage import get_storage
 from engine.errors import EngineError
@@ -36,6 +37,14 @@ CONVERTED_PX = 4096
 MASK_COLOUR = (255, 0, 212)
 # Below this the pavement shows through; the map would else be a purple veil.
 FAINT_PROBABILITY = 0.05
+EXPORT_TYPES = {
+    "pdf": "application/pdf",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "zip": "application/zip",
+    "gpkg": "application/geopackage+sqlite3",
+    "geojson": "application/geo+json",
+    "kml": "application/vnd.google-earth.kml+xml",
+}
 
 
 def healthz(request: Request) -> Response:
@@ -303,6 +312,24 @@ def sections(request: Request) -> Response:
     )
 
 
+def export(request: Request) -> Response:
+    """`/api/exports/{id}`: an exported file, to be saved under its own name."""
+    try:
+        with reading() as session:
+            file = get_export(session, current_actor().agency_id, request.path_params["export_id"])
+    except EngineError:
+        return _not_found("exported file")
+    store = get_storage()
+    if not store.exists(file.content_hash):
+        return _not_found("stored file")
+    return FileResponse(
+        store.local_file(file.content_hash),
+        media_type=EXPORT_TYPES.get(file.file_name.rsplit(".", 1)[-1], "application/octet-stream"),
+        filename=file.file_name,
+        headers={"Cache-Control": "private, no-cache", "X-Content-Type-Options": "nosniff"},
+    )
+
+
 class RowId(IntegerConvertor):
     """A positive 64-bit integer; anything else matches no route."""
 
@@ -324,6 +351,7 @@ routes: list[BaseRoute] = [
     Route("/api/photos/{image_id:rowid}/{kind}", photo),
     Route("/api/comparisons/{comparison_id:rowid}/{image_id:rowid}/{side}", comparison),
     Route("/api/audit/{tile_id:rowid}/{kind}", audit_tile),
+    Route("/api/exports/{export_id:rowid}", export),
     Route("/api/surveys/{survey_id:rowid}/photos.geojson", photos),
     Route("/api/networks/{network_id:rowid}/sections.geojson", sections),
 ]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -55,6 +56,17 @@ class Storage:
             self.fs.pipe_file(path, data)
         return content_hash
 
+    def put_file(self, file: Path) -> str:
+        """`put` of a file that may be larger than memory; it stays where it is."""
+        with file.open("rb") as opened:
+            content_hash = hashlib.file_digest(opened, "sha256").hexdigest()
+        path = self._path(content_hash)
+        if self.local:
+            _write_atomically(Path(path), file)
+        elif not self.fs.exists(path) or self.age(content_hash) > RENEW_AFTER:
+            self.fs.put_file(str(file), path)
+        return content_hash
+
     def read(self, content_hash: str) -> bytes:
         """Raises FileNotFoundError where nothing of that hash is stored."""
         data: bytes = self.fs.cat_file(self._path(content_hash))
@@ -100,7 +112,8 @@ class Storage:
         self.fs.rm_file(self._path(content_hash))
 
 
-def _write_atomically(path: Path, data: bytes) -> None:
+def _write_atomically(path: Path, data: bytes | Path) -> None:
+    """Write bytes, or the content of a file."""
     if path.exists():
         # A sweep must not take it before the row that is about to name it.
         os.utime(path)
@@ -109,7 +122,11 @@ def _write_atomically(path: Path, data: bytes) -> None:
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            if isinstance(data, Path):
+                with data.open("rb") as source:
+                    shutil.copyfileobj(source, file, 1024**2)
+            else:
+                file.write(data)
             file.flush()
             os.fsync(file.fileno())
         Path(temporary).replace(path)

@@ -42,6 +42,10 @@ SCENARIO = {
 }  # fmt: skip
 MONEY = ("Cost", "Backlog", "Backlog without plan", "Yearly budget", "Total cost", "Backlog at the end",
          "Cost of delay")  # fmt: skip
+CARRIED = (
+    "agency", "network", "survey", "surveyed_on", "checkpoint", "checkpoint_sha256", "settings_hash",
+    "plan", "made_at", "software", "crs",
+)  # fmt: skip
 CSV_TABLES = ("sections", "projects", "distresses", "photos")
 
 
@@ -300,14 +304,26 @@ def write_csv(data: ExportData, path: Path, progress: Progress = no_progress) ->
                     done += len(some)
 
 
-class CsvFile:
-    """A CSV file in a zip, written as it comes; text in it is never run by a spreadsheet."""
+def write_sections_csv(data: ExportData, path: Path, progress: Progress = no_progress) -> None:
+    """Write the sections alone as one CSV file; the last columns of each row say what it was made of."""
+    said = tuple(data.provenance[name] for name in CARRIED)
+    with CsvFile(path) as rows:
+        rows.write([(*TABLES["sections"], *CARRIED)])
+        for some in rows_of(data, "sections"):
+            progress(0.5, "Writing the sections")
+            rows.write((*row, *said) for row in some)
 
-    def __init__(self, archive: zipfile.ZipFile, name: str) -> None:
-        # A member opened for writing must not grow over 2 GB unless it was told to.
-        self.text = io.TextIOWrapper(
-            archive.open(name, "w", force_zip64=True), encoding="utf-8-sig", newline="", errors="replace"
-        )
+
+class CsvFile:
+    """A CSV file, in a zip or by itself, written as it comes; a spreadsheet runs no text of it."""
+
+    def __init__(self, place: zipfile.ZipFile | Path, name: str = "") -> None:
+        if isinstance(place, Path):
+            binary: Any = place.open("wb")
+        else:
+            # A member opened for writing must not grow over 2 GB unless it was told to.
+            binary = place.open(name, "w", force_zip64=True)
+        self.text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", errors="replace")
         self.rows = csv.writer(self.text)
 
     def __enter__(self) -> "CsvFile":
