@@ -1,4 +1,4 @@
-"""Exports for GIS: GeoPackage, shapefile and GeoJSON; `write_kml` is in `jobs.export_kml`.
+"""Exports for GIS: GeoPackage, shapefile and GeoJSON (KML: `jobs.export_kml`).
 
 All are in WGS84 (EPSG:4326) and say what they were made from and with.
 """
@@ -21,7 +21,6 @@ import shapely
 from engine.errors import SettingsError
 from jobs.export_data import CRS, ExportData
 from jobs.export_fields import field, short_names
-from jobs.export_kml import write_kml as write_kml
 from jobs.export_layers import (
     Layer,
     chunks,

@@ -133,8 +133,7 @@ def stored_overlays(session: Session, agency_id: int) -> OverlaySource:
         if row.mask_hash is None:
             raise EngineError(row.error or "The photo is not analysed.", "Analyse it again.")
         pixels = load_image(_stored(storage, row.content_hash, "photo"), row.original_name)
-        with Image.open(io.BytesIO(_stored(storage, row.mask_hash, "crack mask")), formats=("PNG",)) as image:
-            mask = np.asarray(image.convert("L")) > 127
+        mask = _mask(_stored(storage, row.mask_hash, "crack mask"))
         distresses = session.execute(
             select(Distress.kind, Distress.max_width_px, Distress.polylines_px, Distress.outline_px)
             .where(Distress.result_id == row.result_id)
@@ -153,6 +152,15 @@ def _stored(storage: Storage, content_hash: str, what: str) -> bytes:
             f"The stored {what} is missing.",
             "Restore the storage folder from a backup, or import and analyse again.",
         ) from None
+
+
+def _mask(stored: bytes) -> npt.NDArray[np.bool_]:
+    try:
+        with Image.open(io.BytesIO(stored), formats=("PNG",)) as image:
+            cracks: npt.NDArray[np.bool_] = np.asarray(image.convert("L")) > 127
+    except (OSError, ValueError, SyntaxError) as error:
+        raise EngineError("The stored crack mask cannot be read.", "Analyse the photo again.") from error
+    return cracks
 
 
 def draw_overlay(pixels: RGB, mask: npt.NDArray[np.bool_], distresses: Sequence[Any]) -> RGB:

@@ -22,7 +22,8 @@ from PIL import Image
 from engine.errors import EngineError, SettingsError
 from jobs import export_data, export_gis, export_layers
 from jobs.export_fields import FIELDS, LONGEST_NAME, short_names
-from jobs.export_gis import write_geojson, write_geopackage, write_kml, write_shapefile
+from jobs.export_gis import write_geojson, write_geopackage, write_shapefile
+from jobs.export_kml import write_kml
 from jobs.export_overlays import draw_overlay, write_overlays
 from jobs.export_styles import TYPE_COLOURS, rgb
 from tests.unit.export.made_up import HOSTILE, PROVENANCE, SHA, made_up_export
