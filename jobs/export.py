@@ -14,7 +14,7 @@ from jobs.export_gis import write_geojson, write_geopackage, write_shapefile
 from jobs.export_inspections import write_inspections
 from jobs.export_kml import write_kml
 from jobs.export_overlays import stored_overlays, write_overlays
-from jobs.export_progress import Progress, no_progress
+from jobs.export_progress import Progress, no_progress, part_of
 from jobs.export_tables import write_csv, write_excel, write_sections_csv
 
 UNFINISHED = ".writing-"
@@ -89,7 +89,7 @@ def make_export(
     Raises:
         SettingsError: there is nothing to export, or not in this format; with the remedy.
     """
-    with_distresses, reading = format in WITH_DISTRESSES, _part(progress, 0, READING)
+    with_distresses, reading = format in WITH_DISTRESSES, part_of(progress, 0, READING)
     data = read_export_data(
         session, agency_id, survey_id, plan_id, distresses=with_distresses, progress=reading
     )
@@ -109,22 +109,17 @@ def make_sections_csv(
 ) -> tuple[Path, dict[str, str]]:
     """The sections alone as one CSV file; arguments and answer as of `make_export`."""
     data = read_export_data(
-        session, agency_id, survey_id, plan_id, distresses=False, progress=_part(progress, 0, READING)
+        session, agency_id, survey_id, plan_id, distresses=False, progress=part_of(progress, 0, READING)
     )
     target = folder / "sections.csv"
     _write_whole(data, target, write_sections_csv, progress)
     return target, data.provenance
 
 
-def _part(progress: Progress, begin: float, end: float) -> Progress:
-    """Progress of a part of the work in that of the whole."""
-    return lambda done, doing: progress(begin + (end - begin) * done, doing)
-
-
 def _write_whole(data: ExportData, target: Path, write: Callable[..., None], progress: Progress) -> None:
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=UNFINISHED) as place:
         unfinished = Path(place) / f"export{target.suffix}"
-        write(data, unfinished, progress=_part(progress, READING, 1.0))
+        write(data, unfinished, progress=part_of(progress, READING, 1.0))
         progress(1.0, "The file is written")
         unfinished.replace(target)
 

@@ -8,3 +8,8 @@ Progress = Callable[[float, str], None]
 
 def no_progress(done: float, doing: str) -> None:
     """Nobody wants to know."""
+
+
+def part_of(progress: Progress, begin: float, end: float) -> Progress:
+    """Progress of a part of the work, from `begin` to `end` of the whole, told as that of the whole."""
+    return lambda done, doing: progress(begin + (end - begin) * done, doing)

@@ -71,7 +71,7 @@ def _notes(
         yield "The survey runs over no network, so there are no sections and no plan."
     elif (away := int(photos["section_key"].isna().sum())) > 0:
         yield f"{away:,} of {len(photos):,} photos lie on no section of the network."
-    if not settings_in_metres(shown.settings):
+    if photos["gsd_mm_per_px"].isna().all():
         yield "The camera is not known: lengths and widths are in pixels, and there is no condition index."
     failed = int(photos["error"].notna().sum())
     if failed:
@@ -89,11 +89,6 @@ def _notes(
     )
     if plan is not None:
         yield from _plan_notes(shown, plan)
-
-
-def settings_in_metres(settings: Mapping[str, Any]) -> bool:
-    """Whether an analysis with these settings measured on the ground."""
-    return bool(settings.get("camera"))
 
 
 def _positions(sources: Mapping[str, int]) -> str:

@@ -13,7 +13,7 @@ import xlsxwriter
 from engine.condition import FORMULAS
 from engine.spreadsheets import LONGEST_CELL, plain_text, safe_cell
 from jobs.export_data import ExportData
-from jobs.export_progress import Progress, no_progress
+from jobs.export_progress import Progress, no_progress, part_of
 from jobs.export_rows import TABLES, heading, meaning_of, rows_of, unit_of
 
 EXCEL_ROWS = 1_048_576
@@ -127,8 +127,11 @@ def write_excel(
     total = sum(len(getattr(data, name)) for name in SHEETS) or 1
     done = 0
     for name in SHEETS:
-        _sheet(book, data, name, most_rows, progress, done / total)
-        done += len(getattr(data, name))
+        rows = len(getattr(data, name))
+        _sheet(
+            book, data, name, most_rows, part_of(progress, 0.9 * done / total, 0.9 * (done + rows) / total)
+        )
+        done += rows
         if name == "projects" and data.plan is not None:
             _year_plan(book, data)
             _scenarios(book, data)
@@ -193,18 +196,16 @@ def _facts(data: ExportData, most_rows: int) -> Iterator[tuple[str, Any]]:
         yield "Note", note
 
 
-def _sheet(
-    book: _Book, data: ExportData, name: str, most_rows: int, progress: Progress, before: float
-) -> None:
+def _sheet(book: _Book, data: ExportData, name: str, most_rows: int, progress: Progress) -> None:
     columns = TABLES[name]
     headings = [heading(column, currency_of(data)) for column in columns]
     count = min(len(getattr(data, name)), most_rows - 1)
     widths = [_width(column) for column in columns]
     sheet = book.table(SHEETS[name], headings, widths, [_pattern(column) for column in columns], count)
-    row, part = 1, 0.8 * (1 - before)
+    row = 1
     moments = {columns.index(column) for column in columns if column == "captured_at"}
     for rows in rows_of(data, name):
-        progress(0.8 * before + part * row / max(count, 1), f"{SHEETS[name]}: {row - 1:,} of {count:,}")
+        progress((row - 1) / max(count, 1), f"{SHEETS[name]}: {row - 1:,} of {count:,}")
         for values in rows:
             if row > count:
                 return
@@ -243,7 +244,8 @@ def _money(words: str, currency: str) -> str:
 
 def _year_plan(book: _Book, data: ExportData) -> None:
     plan, currency = data.plan or {}, currency_of(data)
-    years = list(zip(plan["cost_by_year"], plan["condition_by_year"], plan["without_plan"], strict=True))
+    parts = (plan.get(name, ()) for name in ("cost_by_year", "condition_by_year", "without_plan"))
+    years = list(zip(*parts, strict=True))
     headings = [_money(words, currency) for words in YEAR_PLAN]
     patterns = ["0", "#,##0", "0.0", "0.0", "#,##0", "0.0", "0.0", "0.0", "#,##0"]
     sheet = book.table("Year plan", headings, [18.0] * len(headings), patterns, len(years))
