@@ -10,12 +10,10 @@ from db.models import Network, Plan, PlanWish, Section, Survey, TreatmentSet, Us
 from engine.errors import SettingsError
 from engine.plan_inputs import FixedProject, Forbidden
 from engine.plan_request import treatments_from_values
+from engine.plan_scenarios import OWN_SCENARIO
 from engine.treatment_sets import TREATMENT_SETS
 from engine.treatments import Treatment
 from engine.vocabulary import WishKind
-
-SCENARIO_OF = {"optimal": "budget", "worst-first": "worst-first", "nothing": "nothing"}
-"""Strategy of a plan -> which of its scenarios it is itself."""
 
 
 def treatment_sets(session: Session, agency_id: int) -> list[dict[str, Any]]:
@@ -176,7 +174,7 @@ def plans_of(session: Session, agency_id: int, survey_id: int) -> list[dict[str,
 
 
 def _own_cost(request: Mapping[str, Any], scenarios: Sequence[Mapping[str, Any]]) -> float | None:
-    own = SCENARIO_OF.get(request.get("strategy", ""))
+    own = OWN_SCENARIO.get(request.get("strategy", ""))
     return next((one["total_cost"] for one in scenarios if one["scenario"] == own), None)
 
 

@@ -178,8 +178,8 @@ def fit_curves(repeated: Sequence[RepeatedSurvey], seed: int = 0) -> tuple[Deter
     left out; smaller rises are measurement error and stay in, else the fit would be too fast.
 
     Args:
-        repeated: all classes together; those with under `LEAST_PAIRS` sections keep the assumed curve (not
-            returned).
+        repeated: all classes together; those with under `LEAST_PAIRS` sections, or whose interval does not
+            leave out that they do not age at all, keep the assumed curve (not returned).
 
     Returns:
         Curves with a 90 % interval from resampling sections, in order of class and surface.
@@ -193,18 +193,20 @@ def fit_curves(repeated: Sequence[RepeatedSurvey], seed: int = 0) -> tuple[Deter
         ages = np.array([base.age_of([pair.index_before, pair.index_after]) for pair in pairs])
         aged, years = ages[:, 1] - ages[:, 0], np.array([pair.years for pair in pairs])
         picks = np.random.default_rng(seed).integers(len(pairs), size=(RESAMPLES, len(pairs)))
-        # No ageing at all would be a road that lasts for ever.
-        speed = max(aged.sum() / years.sum(), base.scale_years / 100)
-        speeds = np.maximum(aged[picks].sum(axis=1) / years[picks].sum(axis=1), base.scale_years / 100)
-        slow, fast = np.quantile(speeds, [0.05, 0.95])
+        speed = aged.sum() / years.sum()
+        slow, fast = np.quantile(aged[picks].sum(axis=1) / years[picks].sum(axis=1), [0.05, 0.95])
+        # Ageing that cannot be told from none would make a road that lasts for ever.
+        if slow <= 0:
+            continue
+        slow, speed, fast = (max(float(one), base.scale_years / 100) for one in (slow, speed, fast))
         fitted.append(
             replace(
                 base,
-                scale_years=max(float(base.scale_years / speed), 0.5),
+                scale_years=max(base.scale_years / speed, 0.5),
                 source="fitted",
                 pairs=len(pairs),
-                scale_low=float(base.scale_years / fast),
-                scale_high=float(base.scale_years / slow),
+                scale_low=base.scale_years / fast,
+                scale_high=base.scale_years / slow,
             )
         )
     return tuple(fitted)

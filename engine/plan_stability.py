@@ -1,8 +1,9 @@
 """How often a project stays in the plan when the surveyed condition is drawn from its interval (torch-free).
 
-A cheap method, stated as such: the prices of the years' money are kept, so that each road decides by itself,
-and the condition is drawn on a grid of nine values. What solving anew for each draw would change beside that,
-the money freed or missed elsewhere, is left out.
+A cheap method, stated as such: each year's money keeps a price, so that each section decides by itself, and
+the condition is drawn on a grid of nine values. A project is given up where another use of its sections gains
+so much more at these prices. In a plan of few projects the best price is none of its projects' own: what a
+project loses against it at the surveyed condition already is no reason to give it up in a draw.
 """
 
 from dataclasses import replace
@@ -12,15 +13,19 @@ import numpy as np
 
 from engine.errors import SettingsError
 from engine.plan_inputs import Amount, PlanSection
-from engine.plan_options import Floats, Whole, make_options
-from engine.plan_prices import best_at, solve_prices
-from engine.plan_problem import Problem, make_problem
+from engine.plan_options import Floats, Mask, Options, Whole, make_options
+from engine.plan_prices import solve_prices
+from engine.plan_problem import Problem
 from engine.plan_result import find_projects
 
 GRID = np.linspace(-2.4, 2.4, 9)
 """Standard deviations from the surveyed value."""
 ONE_SIDE_90 = 1.645
 MAX_DRAWS = 10_000
+PRICE_LEVELS = (0.0, 0.1, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+"""Parts of the prices among which those are taken that agree best with the plan."""
+NO_REASON = 0.02
+"""A gain of under this part of a project's own is no reason to give it up."""
 
 
 def add_stability(
@@ -28,7 +33,8 @@ def add_stability(
 ) -> None:
     """Write into each project of a plan how often it stays.
 
-    A project stays in a draw where at least half of its length still gets its treatment, in whichever year.
+    A project stays in a draw where at least half of its length can still get its treatment, in whichever
+    year, and no other use of its sections gains more than at the surveyed condition, by over `NO_REASON`.
 
     Args:
         plan: of `plan_result.describe_plan`; its projects gain `stays_percent` and `same_year_percent`, None
@@ -40,45 +46,104 @@ def add_stability(
     """
     if not 1 <= draws <= MAX_DRAWS:
         raise SettingsError(f"{draws} draws are not possible.", f"Choose 1 to {MAX_DRAWS:,}.")
-    if len(prices) and not prices.any():
-        prices = solve_prices(problem, problem.options.settings.time_limit_s / 2).prices
     options = problem.options
+    each = _prices_of(problem, choice, prices)
     projects = find_projects(problem, choice)
-    drawn = [_choice_at(problem, prices, float(z)) for z in GRID]
-    rng = np.random.default_rng(seed)
-    steps = np.abs(rng.standard_normal((draws, len(choice)))[:, :, None] - GRID).argmin(axis=2)
-    treatment = np.append(options.treatment, -1)
-    actions = np.stack([problem.actions_of(one) for one in drawn])
-    kinds = treatment[actions]
-    of_project = {(options.sections[rows[0]].id, int(action)): (rows, action) for rows, action in projects}
+    steps = _draw(draws, len(choice), seed)
+    # By year last: what stays in its year stays.
+    wanted = [
+        (rows, np.append(options.treatment, -1) == options.treatment[action]) for rows, action in projects
+    ]
+    wanted += [(rows, np.arange(options.actions + 1) == action) for rows, action in projects]
+    at_each = [_worths_at(options, float(z), each, wanted) for z in GRID]
+    stays = [
+        _stays(options, rows, np.array(found), steps[:, rows])
+        for (rows, _), found in zip(wanted, zip(*at_each, strict=True), strict=True)
+    ]
+    of_project = {
+        (options.sections[rows[0]].id, int(action)): (stays[n], stays[n + len(projects)])
+        for n, (rows, action) in enumerate(projects)
+    }
     for project in plan["projects"]:
         action = (project["year"] - options.settings.first_year) * len(options.treatments)
         action += [one.name for one in options.treatments].index(project["treatment"])
-        rows, action = of_project[project["section_ids"][0], action]
-        lengths = options.lengths_m[rows] / options.lengths_m[rows].sum()
-        known = any(options.sections[row].index_low is not None for row in rows)
-        same_kind = (kinds[:, rows] == treatment[action]).any(axis=2)
-        same_year = (actions[:, rows] == action).any(axis=2)
-        picked = steps[:, rows], np.arange(len(rows))
-        project["stays_percent"] = _percent(same_kind[picked] @ lengths) if known else None
-        project["same_year_percent"] = _percent(same_year[picked] @ lengths) if known else None
+        found = of_project[project["section_ids"][0], action]
+        project["stays_percent"], project["same_year_percent"] = found
     plan["stability"] = {
         "draws": draws,
         "method": "condition drawn from its interval, years' prices of money kept, requirements left out",
     }
 
 
-def _percent(shares: Floats) -> float:
-    return float(100 * (shares >= 0.5).mean())
+def _prices_of(problem: Problem, choice: Whole, prices: Floats) -> Floats:
+    """(A + 1,) price of each action's money, at the level that agrees best with the plan."""
+    options, every = problem.options, np.arange(len(choice))
+    if not len(prices):
+        return np.zeros(options.actions + 1)
+    if not prices.any():
+        prices = solve_prices(problem, options.settings.time_limit_s / 2).prices
+    levels = []
+    for level in PRICE_LEVELS:
+        each = level * prices @ problem.counts
+        worth = _worth(options, options.benefit, options.cost_first, options.cost_second, each)
+        best = np.where(options.allowed, worth, -np.inf).max(axis=1)
+        # At no price at all everything agrees with a plan that does all it can.
+        scale = max(float(best.sum()), 1e-12)
+        levels.append((float((best - worth[every, choice]).sum()) / scale, each))
+    return min(levels, key=lambda one: one[0])[1]
 
 
-def _choice_at(problem: Problem, prices: Floats, z: float) -> Whole:
-    """(S,) what is best at the plan's prices where all sections lie z standard deviations off."""
-    options = problem.options
+def _draw(draws: int, sections: int, seed: int) -> Whole:
+    """(draws, S) place on the grid of each section in each draw."""
+    numbers = np.random.default_rng(seed).standard_normal((draws, sections))
+    half = (GRID[1] - GRID[0]) / 2
+    return np.asarray(np.clip(np.searchsorted(GRID + half, numbers), 0, len(GRID) - 1), dtype=np.int64)
+
+
+def _worths_at(options: Options, z: float, each: Floats, wanted: list[tuple[Whole, Mask]]) -> list[Floats]:
+    """Where all sections lie z standard deviations off: (2, n) for each of `wanted`, what its sections are
+    worth with one of its actions (-inf where none triggers), and with the best of all.
+    """
     moved = [_moved(section, z) for section in options.sections]
     settings = replace(options.settings, requirements=())
     other = make_options(moved, options.treatments, options.curves, settings)
-    return best_at(make_problem(other), prices, np.zeros(0))[1]
+    fee = options.mobilisation * each
+    found = []
+    for rows, actions in wanted:
+        share = options.lengths_m[rows] / options.lengths_m[rows].sum()
+        worth = _worth(options, other.benefit[rows], other.cost_first[rows], other.cost_second[rows], each)
+        # Neighbours share one mobilisation, whatever they do.
+        worth -= share[:, None] * (fee[options.first] + fee[options.second])
+        worth[~other.allowed[rows]] = -np.inf
+        states = actions[options.first] | actions[options.second]
+        found.append(np.stack([worth[:, states].max(axis=1), worth.max(axis=1)]))
+    return found
+
+
+def _worth(options: Options, benefit: Floats, first: Floats, second: Floats, each: Floats) -> Floats:
+    """(n, P) benefit less the priced cost, without mobilisation."""
+    worth: Floats = benefit - first * each[options.first] - second * each[options.second]
+    return worth
+
+
+def _stays(options: Options, rows: Whole, worths: Floats, steps: Whole) -> float | None:
+    """Percent of draws in which a project stays; None where its sections have no interval.
+
+    Args:
+        rows: (n,) its sections.
+        worths: (9, 2, n) of `_worths_at` along the grid.
+        steps: (draws, n) place on the grid of each section in each draw.
+    """
+    if all(options.sections[row].index_low is None for row in rows):
+        return None
+    kept, best = worths[:, 0], worths[:, 1]
+    possible = np.isfinite(kept)
+    lost = np.where(possible, best - np.where(possible, kept, 0.0), 0.0)
+    middle = len(GRID) // 2
+    enough = lost[middle].sum() + NO_REASON * np.abs(kept[middle][possible[middle]]).sum()
+    columns, share = np.arange(len(rows)), options.lengths_m[rows] / options.lengths_m[rows].sum()
+    stays = (possible[steps, columns] @ share >= 0.5) & (lost[steps, columns].sum(axis=1) <= enough)
+    return float(100 * stays.mean())
 
 
 def _moved(section: PlanSection, z: float) -> PlanSection:

@@ -74,11 +74,33 @@ def make_plan(
     progress(0.0, "Reading the sections")
     problem = prepare(sections, treatments, settings, curves)
     solved = solve(problem, strategy, progress)
-    progress(0.95, "Writing the reasons")
+    return finish(problem, solved, sections, strategy, draws, progress, began)
+
+
+def finish(
+    problem: Problem,
+    solved: Solved,
+    sections: Sequence[PlanSection],
+    strategy: str,
+    draws: int,
+    progress: Progress,
+    began: float,
+) -> dict[str, Any]:
+    """Describe what was solved, as `make_plan` returns it.
+
+    Args:
+        began: `time.monotonic()` at the start.
+    """
+    progress(0.9, "Writing the reasons")
     left_out = [section for section in sections if section.condition_index is None]
     plan = describe_plan(problem, solved.choice, solved.bound, solved.prices, left_out)
-    if draws:
+    if draws and strategy == "optimal":
+        progress(0.93, "Drawing the surveyed condition")
         add_stability(plan, problem, solved.choice, solved.prices, draws)
+    else:
+        plan["projects"] = [
+            project | {"stays_percent": None, "same_year_percent": None} for project in plan["projects"]
+        ]
     plan |= {"strategy": strategy, "method": solved.method, "seconds": time.monotonic() - began}
     progress(1.0, "Done")
     return plan

@@ -86,6 +86,15 @@ def test_treated_sections_and_too_few_do_not_enter() -> None:
     assert fit_curves(pairs[:7]) == ()
 
 
+def test_ageing_that_cannot_be_told_from_none_is_not_fitted() -> None:
+    rng = np.random.default_rng(1)
+    still = [
+        RepeatedSurvey("local", "asphalt", before, float(np.clip(before + rng.normal(0, 4), 0, 100)), 1.0)
+        for before in rng.uniform(40, 90, 30)
+    ]
+    assert fit_curves(still) == (), "a road that lasts for ever is a measurement error"
+
+
 def test_without_surveys_the_curve_is_marked_as_assumed() -> None:
     assert find_curve((), "arterial", "asphalt").source == "assumed"
     assert "assumed" in assumed_curve(None, None).described
