@@ -1,6 +1,5 @@
 """The priority report: a PDF that a council can read and an engineer can defend."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from reportlab.platypus import BaseDocTemplate, Flowable, Frame, NextPageTemplat
 
 from engine.errors import SettingsError
 from jobs.export_data import ExportData
+from jobs.export_layers import whole_file
 from jobs.export_pdf_condition import condition, maps
 from jobs.export_pdf_facts import Facts, gather
 from jobs.export_pdf_method import glossary, method, provenance
@@ -18,13 +18,13 @@ from jobs.export_pdf_projects import all_places, first_places
 from jobs.export_pdf_style import ACCENT, MUTED, REGULAR, RULE, Heading, clean, fitted, load_fonts
 from jobs.export_pdf_summary import cover, summary
 from jobs.export_pictures import PictureSource
+from jobs.export_progress import Progress, no_progress
 
 PAPERS = {"A4": A4, "Letter": LETTER}
 SIDE, TOP, BOTTOM = 54.0, 66.0, 54.0
 SMALL = 7.2
 # Shares of the work done when the pictures are drawn; then the pages are set twice, for their numbers.
 PICTURES_DONE, PAGES_DONE = 0.5, 0.97
-Progress = Callable[[float, str], None]
 
 
 def write_pdf(
@@ -33,7 +33,7 @@ def write_pdf(
     *,
     paper: str = "A4",
     pictures: PictureSource | None = None,
-    progress: Progress = lambda share, what: None,
+    progress: Progress = no_progress,
 ) -> None:
     """Write the report.
 
@@ -53,17 +53,13 @@ def write_pdf(
     load_fonts()
     progress(0.0, "Reading the results")
     facts = gather(data)
-    unfinished = path.with_name(f".writing-{path.name}")
-    try:
+    with whole_file(path) as unfinished:
         report = Report(str(unfinished), PAPERS[paper], facts, progress)
         story = _story(
             facts, report, pictures, lambda share, what: progress(0.02 + share * (PICTURES_DONE - 0.02), what)
         )
         progress(PICTURES_DONE, "Setting the pages")
         report.multiBuild(story)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
     progress(1.0, "Done")
 
 

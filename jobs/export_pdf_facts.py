@@ -53,7 +53,8 @@ class Facts:
     @property
     def years(self) -> list[int]:
         """Calendar years of the plan."""
-        return [line["year"] for line in self.plan.get("cost_by_year", ())]
+        told = [line["year"] for line in self.plan.get("cost_by_year", ())]
+        return told or sorted({project["year"] for project in self.projects})
 
     @property
     def forecast(self) -> bool:

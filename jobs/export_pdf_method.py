@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reportlab.platypus import Flowable, KeepTogether, PageBreak
+from reportlab.platypus import Flowable, PageBreak
 
 from engine.condition import FORMULAS
 from jobs.export_data import FAIR_INDEX, GOOD_INDEX
@@ -19,9 +19,12 @@ from jobs.export_pdf_style import (
     safe,
     shortened,
     space,
+    subheading,
 )
 
 SEVERITY_GSD_MM = 3.0
+MOST_NOTES = 20
+MOST_CURVES = 40
 MEASURES = {
     "condition_index": "Condition index",
     "rating": "Rating",
@@ -97,10 +100,10 @@ def method(facts: Facts, width: float) -> list[Flowable]:
         ),
         space(8),
         paragraph(_scale(facts)),
-        paragraph(f"Severity: {safe(facts.said('severity_standard'))}.")
+        paragraph(f"Severity standard: {safe(facts.said('severity_standard'))}.")
         if facts.said("severity_standard")
         else space(0),
-        Heading("What these numbers cannot say", 1, "limits"),
+        *subheading("What these numbers cannot say", "limits"),
         *bullets(LIMITS),
     ]
     if facts.has_plan:
@@ -133,43 +136,43 @@ def _scale(facts: Facts) -> str:
 
 def _plan_method(facts: Facts, width: float) -> list[Flowable]:
     story: list[Flowable] = [
-        Heading("How the plan was made", 1, "plan_method"),
+        *subheading("How the plan was made", "plan_method"),
         paragraph(
             "Each surveyed section gets a curve of ageing for its class and surface. For each section, "
             "treatment and year that suits, the cost and the benefit are worked out; an integer programme "
             "(HiGHS), or prices on each year’s money with incremental benefit-cost where the network is "
             "large, chooses what gains most for the money. Neighbours that get the same treatment in the "
-            "same year are one project with one mobilisation. Found by: "
-            f"{safe(facts.plan.get('method') or facts.plan.get('strategy') or '')}."
+            "same year are one project with one mobilisation. " + _strategy(facts)
         ),
-        *bullets(PLAN_LIMITS),
+        *bullets([*PLAN_LIMITS, *(safe(note, 600) for note in facts.plan.get("notes", [])[:MOST_NOTES])]),
     ]
     curves = facts.plan.get("curves", [])
     if curves:
-        story += [
-            KeepTogether(
-                [
-                    Heading("Curves of ageing", 1, "curves"),
-                    data_table(
-                        ("Class", "Surface", "Curve"),
-                        [
-                            (
-                                shortened(curve["functional_class"] or "any", 30),
-                                shortened(curve["surface"] or "any", 30),
-                                shortened(curve["described"], 150),
-                            )
-                            for curve in curves[:40]
-                        ],
-                        (1.3, 1.2, 5),
-                        width=width,
-                    ),
-                ]
+        rows = [
+            (
+                shortened(curve["functional_class"] or "any", 30),
+                shortened(curve["surface"] or "any", 30),
+                shortened(curve["described"], 150),
             )
+            for curve in curves[:MOST_CURVES]
+        ]
+        story += [
+            *subheading("Curves of ageing", "curves"),
+            data_table(("Class", "Surface", "Curve"), rows, (1.3, 1.2, 5), width=width),
         ]
     treatments = facts.request.get("treatments") or []
     if treatments:
-        story += [Heading("Treatments", 1, "treatments"), _treatment_table(facts, treatments, width)]
+        story += [*subheading("Treatments", "treatments"), _treatment_table(facts, treatments, width)]
     return story
+
+
+def _strategy(facts: Facts) -> str:
+    strategy, found_by = facts.plan.get("strategy"), safe(facts.plan.get("method") or "")
+    if strategy == "worst-first":
+        return "<b>This plan is not that one</b>: each year’s money goes to the worst sections first."
+    if strategy == "nothing":
+        return "<b>This plan is not that one</b>: only what the agency fixed is done."
+    return f"Found by: {found_by}." if found_by else ""
 
 
 def _treatment_table(facts: Facts, treatments: Sequence[Mapping[str, Any]], width: float) -> Flowable:
@@ -200,7 +203,7 @@ def _treatment_table(facts: Facts, treatments: Sequence[Mapping[str, Any]], widt
             )
             for one in treatments
         ],
-        (1.6, 0.9, 0.7, 0.85, 1, 0.65, 0.8, 0.7, 3.6),
+        (1.6, 0.95, 0.7, 0.9, 1.0, 0.7, 0.95, 0.75, 3.4),
         (1, 3, 4, 5, 6, 7),
         width,
     )
@@ -224,11 +227,11 @@ def provenance(facts: Facts, width: float) -> list[Flowable]:
     ]
     notes = [line for line in facts.said("notes").splitlines() if line.strip()]
     if notes:
-        story += [Heading("Notes", 1, "notes"), *bullets([safe(note, 500) for note in notes[:30]])]
+        story += [*subheading("Notes", "notes"), *bullets([safe(note, 500) for note in notes[:30]])]
     settings = _flat(facts.said("settings"))
     if settings:
         story += [
-            Heading("Settings of the analysis", 1, "settings"),
+            *subheading("Settings of the analysis", "settings"),
             data_table(("Setting", "Value"), settings[:80], (2.5, 4), width=width),
         ]
     return [*story, PageBreak()]

@@ -21,12 +21,13 @@ from jobs.export_pdf_style import (
     safe,
     shortened,
     space,
+    subheading,
 )
 from jobs.export_pdf_summary import place_of
 
 MOST_TREATMENTS = len(SERIES)
-MOST_LEFT_OUT = 40
-MOST_NOTES = 40
+MOST_LEFT_OUT = 25
+MOST_SHORTFALLS = 10
 SCENARIOS = {
     "nothing": "Do nothing",
     "worst-first": "Worst first",
@@ -47,24 +48,18 @@ OTHER_REASON = "Other reasons"
 
 def year_plan(facts: Facts, width: float) -> list[Flowable]:
     """Money, condition and scenarios of a plan."""
-    plan = facts.plan
     story: list[Flowable] = [
         Heading("The plan year by year", 0, "years"),
         paragraph(_money_words(facts)),
     ]
     if facts.forecast:
-        story += [_cost_chart(facts, width), space(8), _year_table(facts, width), space(12)]
+        story += [_cost_chart(facts, width), space(8), _year_table(facts, width), space(6)]
+        missed = [safe(line["reason"], 300) for line in facts.plan.get("shortfalls", [])]
+        story += [*bullets(missed[:MOST_SHORTFALLS]), space(6)]
         story.append(
             KeepTogether([Heading("What becomes of the network", 1, "forecast"), _forecast(facts, width)])
         )
     story += _scenarios(facts, width)
-    notes = [
-        *(line["reason"] for line in plan.get("shortfalls", [])),
-        *plan.get("notes", []),
-    ]
-    if notes:
-        story += [Heading("Notes on this plan", 1, "plan_notes")]
-        story += bullets([safe(note, 600) for note in notes[:MOST_NOTES]])
     return [*story, PageBreak()]
 
 
@@ -77,7 +72,7 @@ def _forecast(facts: Facts, width: float) -> Flowable:
         ["now", *(str(year) for year in facts.years)],
         lines,
         width,
-        170,
+        155,
         "Average condition index at the end of the year, by length",
         (FAIR_INDEX, f"fair from {FAIR_INDEX:g}"),
     )
@@ -99,7 +94,7 @@ def _money_words(facts: Facts) -> str:
         )
         budget = f"The budget is {amount}; what a year leaves {carried}."
     objective, bound = facts.plan.get("objective"), facts.plan.get("bound")
-    if objective and bound is not None:
+    if objective and bound is not None and facts.plan.get("strategy") == "optimal":
         more = bound / objective - 1
         budget += (
             " No plan with this money gains more."
@@ -130,7 +125,7 @@ def _cost_chart(facts: Facts, width: float) -> Flowable:
     if len(names) == 1:
         unit += f": {names[0]}"
     colours = (SERIES[0],) if len(series) == 1 else SERIES
-    return Columns([str(year) for year in facts.years], series, width, 200, unit, colours, line)
+    return Columns([str(year) for year in facts.years], series, width, 180, unit, colours, line)
 
 
 def _year_table(facts: Facts, width: float) -> Flowable:
@@ -260,13 +255,9 @@ def without_project(facts: Facts, width: float) -> list[Flowable]:
         space(10),
     ]
     if worst:
-        count = (
-            f"{min(len(worst), MOST_LEFT_OUT)} in worst condition"
-            if len(worst) > MOST_LEFT_OUT
-            else "one by one"
-        )
+        title = f"The {MOST_LEFT_OUT} in worst condition" if len(worst) > MOST_LEFT_OUT else "One by one"
         story += [
-            Heading(f"Those {count}" if count != "one by one" else "One by one", 1, "without_worst"),
+            *subheading(title, "without_worst"),
             data_table(
                 ("Section", "Where", "Index", "Why"),
                 [

@@ -1,7 +1,7 @@
 """The report's projects: the first ones with pictures, all of them in a table; without a plan, sections."""
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from reportlab.platypus import Flowable, Image, KeepTogether, PageBreak, Table, TableStyle
 
@@ -30,7 +30,9 @@ from jobs.export_pdf_style import (
     with_interval,
 )
 from jobs.export_pdf_summary import place_of
-from jobs.export_pictures import TYPE_COLOURS, Picture, PictureSource
+from jobs.export_pictures import Picture, PictureSource
+from jobs.export_progress import Progress
+from jobs.export_styles import TYPE_COLOURS
 
 PICTURED = 20
 """Projects (without a plan: sections) that get pictures."""
@@ -39,7 +41,6 @@ MOST_ROWS = 1_000
 MOST_NAMED_SECTIONS = 12
 LOCATION_WIDTH = 0.27
 HIGHEST_PICTURE = 132.0
-Progress = Callable[[float, str], None]
 
 
 def first_places(
@@ -246,12 +247,9 @@ def _kinds(kinds: Sequence[DistressType]) -> str:
         return "No cracks were found on it."
     dark = INK.hexval().replace("0x", "#")
     return "Lines: " + " ".join(
-        f'<font backColor="{dark}" color="{_hex(kind)}">&nbsp;{kind.value}&nbsp;</font>' for kind in kinds
+        f'<font backColor="{dark}" color="{TYPE_COLOURS[kind]}">&nbsp;{kind.value}&nbsp;</font>'
+        for kind in kinds
     )
-
-
-def _hex(kind: DistressType) -> str:
-    return "#" + "".join(f"{level:02x}" for level in TYPE_COLOURS[kind])
 
 
 def _note(text: str, width: float) -> Flowable:

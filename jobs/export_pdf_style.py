@@ -16,7 +16,7 @@ from reportlab.lib.fonts import addMapping
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
-from reportlab.platypus import Flowable, LongTable, Paragraph, Spacer, TableStyle
+from reportlab.platypus import CondPageBreak, Flowable, LongTable, Paragraph, Spacer, TableStyle
 
 from engine.errors import MissingLibraryError
 
@@ -38,6 +38,9 @@ SERIES = tuple(
 _EARLY_TO_LATE = ("#440154", "#3b528b", "#21918c", "#4fb85a", "#b9a800")
 MISSING = "–"
 LONGEST_CELL = 400
+LONGEST_NUMBER = 16
+LEAST_TEXT = 0.12
+"""Part of a table's width that its columns of text keep."""
 GAP = 8.0
 
 
@@ -121,7 +124,8 @@ def money_words(value: float | None, currency: str) -> str:
     if value is None or abs(value) < 1e6:
         return money(value, currency)
     size, word = (1e9, "billion") if abs(value) >= 1e9 else (1e6, "million")
-    return f"{clean(currency)} {value / size:,.2f} {word}".strip()
+    digits = 2 if abs(value) < 10 * size else 1
+    return f"{clean(currency)} {value / size:,.{digits}f} {word}".strip()
 
 
 def kilometres(metres: float | None) -> str:
@@ -174,8 +178,8 @@ def styles() -> dict[str, ParagraphStyle]:
         of("lead", fontSize=10.5, leading=15.5, spaceAfter=7),
         of("title", fontName=BOLD, fontSize=26, leading=32, spaceAfter=8),
         of("cover", fontSize=12, leading=18, textColor=MUTED, spaceAfter=2),
-        of("h1", fontName=BOLD, fontSize=16, leading=21, textColor=ACCENT, spaceAfter=8, keepWithNext=1),
-        of("h2", fontName=BOLD, fontSize=11, leading=15, spaceBefore=8, spaceAfter=4, keepWithNext=1),
+        of("h1", fontName=BOLD, fontSize=16, leading=21, textColor=ACCENT, spaceAfter=8),
+        of("h2", fontName=BOLD, fontSize=11, leading=15, spaceBefore=8, spaceAfter=4),
         of("note", fontSize=7.6, leading=10.8, textColor=MUTED, spaceAfter=4),
         of("small", fontSize=8.2, leading=11.4, spaceAfter=3),
         of("cell", fontSize=7.6, leading=10, spaceAfter=0),
@@ -210,6 +214,14 @@ class Heading(Paragraph):  # type: ignore[misc]
         self.text_for_contents = safe(text)
 
 
+def subheading(text: str, key: str) -> list[Flowable]:
+    """A heading of level 1 that has room for a few lines below it on its page.
+
+    Not `keepWithNext`: a table longer than what is left of the page would go to the next page whole.
+    """
+    return [CondPageBreak(90), Heading(text, 1, key)]
+
+
 def data_table(
     head: Sequence[str],
     rows: Sequence[Sequence[object]],
@@ -239,8 +251,9 @@ def data_table(
     for place, row in enumerate(rows):
         total = last_bold and place == len(rows) - 1
         lines.append([cell(value, column, total=total) for column, value in enumerate(row)])
-    share = width / sum(widths)
-    table = LongTable(lines, colWidths=[one * share for one in widths], repeatRows=1, hAlign="LEFT")
+    table = LongTable(
+        lines, colWidths=_column_widths(head, rows, widths, right, width), repeatRows=1, hAlign="LEFT"
+    )
     table.setStyle(
         TableStyle(
             [
@@ -261,3 +274,33 @@ def data_table(
 
 def space(height: float = GAP) -> Flowable:
     return Spacer(1, height)
+
+
+def _column_widths(
+    head: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    widths: Sequence[float],
+    right: Sequence[int],
+    width: float,
+) -> list[float]:
+    """Shares of `width`, but with room for the longest number, which must not wrap; the text gives way."""
+    found = [one * width / sum(widths) for one in widths]
+    for column in right:
+        words = [word for word in head[column].split() if word]
+        cells = [str(row[column]) for row in rows if row[column] is not None]
+        longest = max(
+            (
+                *(pdfmetrics.stringWidth(word, BOLD, 7.2) for word in words),
+                *(pdfmetrics.stringWidth(cell, BOLD, 7.6) for cell in cells if len(cell) <= LONGEST_NUMBER),
+            ),
+            default=0.0,
+        )
+        found[column] = max(found[column], longest + 9)
+    text = [column for column in range(len(widths)) if column not in right]
+    room = width - sum(found[column] for column in right)
+    wanted = sum(widths[column] for column in text)
+    if text and room >= LEAST_TEXT * width:
+        for column in text:
+            found[column] = room * widths[column] / wanted
+    share = width / sum(found)
+    return [one * share for one in found]

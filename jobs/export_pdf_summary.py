@@ -57,7 +57,7 @@ def cover(facts: Facts, width: float) -> list[Flowable]:
         ("Network", facts.said("network")),
         ("Survey", facts.said("survey")),
         ("Surveyed on", facts.said("surveyed_on") or "not known"),
-        ("Plan", facts.said("plan") or ("without a name" if facts.has_plan else "none")),
+        ("Plan", (facts.said("plan") or "without a name") if facts.has_plan else "none"),
         ("Report made", facts.said("made_at").replace("T", " ")[:16] + " UTC"),
     ]
     table = Table(
@@ -132,7 +132,7 @@ def _tiles(facts: Facts, width: float) -> Flowable:
     else:
         figures.append((kilometres(lengths["poor"]), "in poor condition"))
     cells = [[paragraph(safe(value), "figure"), paragraph(safe(words), "label")] for value, words in figures]
-    table = Table([cells], colWidths=[width * 0.23] * 3 + [width * 0.31], hAlign="LEFT")
+    table = Table([cells], colWidths=[width * 0.22] * 3 + [width * 0.34], hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
-from sqlalchemy import Row, and_, select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from db.models import AnalysisResult, Survey, SurveyImage
@@ -18,21 +18,13 @@ from db.storage import Storage, get_storage
 from engine.errors import EngineError
 from engine.images import load_image
 from engine.vocabulary import DistressType
+from jobs.export_styles import TYPE_COLOURS, rgb
 
 LONGEST_PX = 900
 """About 250 dots per inch at the width that the report gives a photo."""
 JPEG_QUALITY = 82
 STROKE_PX = 3
-# The colours of the photo's page; the dark casing keeps them apart from light concrete.
-TYPE_COLOURS: dict[DistressType, tuple[int, int, int]] = {
-    DistressType.LONGITUDINAL: (86, 180, 233),
-    DistressType.TRANSVERSE: (240, 228, 66),
-    DistressType.DIAGONAL: (0, 194, 146),
-    DistressType.BLOCK: (230, 159, 0),
-    DistressType.ALLIGATOR: (255, 92, 51),
-    DistressType.POTHOLE: (204, 121, 167),
-    DistressType.CRACK: (255, 0, 212),
-}
+# Keeps the colours apart from light concrete.
 CASING = (24, 24, 24)
 RGB = npt.NDArray[np.uint8]
 
@@ -92,7 +84,7 @@ def stored_pictures(session: Session, agency_id: int) -> PictureSource:
     return picture
 
 
-def _picture(session: Session, storage: Storage, row: Row[Any]) -> Picture:
+def _picture(session: Session, storage: Storage, row: Any) -> Picture:
     try:
         pixels = load_image(storage.read(row.content_hash))
     except FileNotFoundError:
@@ -129,15 +121,17 @@ def draw_picture(pixels: RGB, distresses: Sequence[Any], mask: RGB | None = None
     height, width = pixels.shape[:2]
     scale = min(1.0, LONGEST_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    plain = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA) if scale < 1 else pixels
-    marked = np.ascontiguousarray(plain).copy()
+    plain: RGB = pixels
+    if scale < 1:
+        plain = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    marked: RGB = np.ascontiguousarray(plain).copy()
     if mask is not None:
         # The largest of the pixels that fall together: thin cracks must not fade away.
         small = cv2.resize(_thickened(mask, scale), size, interpolation=cv2.INTER_AREA) > 127
-        marked[small] = TYPE_COLOURS[DistressType.CRACK]
+        marked[small] = rgb(TYPE_COLOURS[DistressType.CRACK])
     for thickness in (STROKE_PX + 2, STROKE_PX):
         for distress in distresses:
-            colour = TYPE_COLOURS[DistressType(distress.kind)] if thickness == STROKE_PX else CASING
+            colour = rgb(TYPE_COLOURS[DistressType(distress.kind)]) if thickness == STROKE_PX else CASING
             for line in distress.polylines_px:
                 _draw(marked, line, scale, colour, thickness, closed=False)
             if distress.outline_px:
@@ -146,7 +140,7 @@ def draw_picture(pixels: RGB, distresses: Sequence[Any], mask: RGB | None = None
     if mask is not None and (mask > 127).any():
         drawn.add(DistressType.CRACK)
     kinds = tuple(kind for kind in TYPE_COLOURS if kind in drawn)
-    return Picture(_jpeg(np.asarray(plain)), _jpeg(marked), size[0], size[1], kinds)
+    return Picture(_jpeg(plain), _jpeg(marked), size[0], size[1], kinds)
 
 
 def _thickened(mask: RGB, scale: float) -> RGB:
