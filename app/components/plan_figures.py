@@ -66,7 +66,7 @@ def _worth(result: Mapping[str, Any], request: Mapping[str, Any], currency: str)
     )  # fmt: skip
     at_most = "" if result["gap"] < SAME else "≤ "
     _figure(
-        cells[1], "Below the best possible", f"{at_most}{_percent(result['gap'])}",
+        cells[1], "Gap to the best", f"{at_most}{_percent(result['gap'])}",
         f"of {number(result['bound'], 0)} at most",
         f"No plan can gain more than {result['bound']:,.1f} with this money; this one gains "
         f"{result['objective']:,.1f}.",
@@ -94,7 +94,11 @@ def _worth(result: Mapping[str, Any], request: Mapping[str, Any], currency: str)
 def _condition(result: Mapping[str, Any], currency: str) -> None:
     """The network now and after the plan, with and without it."""
     now, end, without = result["condition_now"], result["condition_by_year"][-1], result["without_plan"][-1]
-    moments = {"Now": now, f"End of {end['year']}, this plan": end, "doing nothing": without}
+    moments = {
+        "Now": now,
+        f"End of {end['year']}, this plan": end,
+        f"End of {end['year']}, doing nothing": without,
+    }
     rows = (
         ("Average condition index", "average", 1, "", "By length, 0 to 100; it knows cracks only."),
         ("Good or fair", "good_or_fair_percent", 0, "%", "Length with an index from 55."),

@@ -65,25 +65,27 @@ def project_list(made: Mapping[str, Any], projects: pd.DataFrame) -> int | None:
 
 
 def _columns(currency: str) -> dict[str, Any]:
-    column = st.column_config.NumberColumn
+    number_of, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
-        "rank": column("No.", help="In the order of the plan: by year, the most gain for the money first."),
-        "year": column("Year", format="%d"),
-        "treatment": "Treatment",
-        "road": "Road",
-        "place": st.column_config.TextColumn("From – to"),
-        "length_m": column("Length (m)", format="%,.0f"),
-        "cost": column(f"Cost ({currency})", format="%,.0f", help="Mobilisation included."),
-        "index_before": column("Before", format="%.0f", help="Condition index when treated."),
-        "index_after": column("After", format="%.0f", help="Condition index just after."),
-        "benefit_cost": column(
-            "Gain / 1,000", format="%.3g", help=f"Index points x km x years for each 1,000 {plain(currency)}."
+        "rank": number_of(
+            "No.", width=45, help="In the order of the plan: by year, the most gain for the money first."
         ),
-        "equivalent_annual_cost": column(
-            "Cost a year", format="%,.0f",
+        "year": number_of("Year", format="%d", width=55),
+        "treatment": text("Treatment", width=130),
+        "road": text("Road", width=110),
+        "place": text("From – to", width=155),
+        "cost": number_of(f"Cost ({currency})", format="%,.0f", width=95, help="Mobilisation included."),
+        "index_before": number_of("Before", format="%.0f", width=60, help="Condition index when treated."),
+        "index_after": number_of("After", format="%.0f", width=55, help="Condition index just after."),
+        "benefit_cost": number_of(
+            "Gain / 1,000", format="%.3g", width=95,
+            help=f"Index points x km x years for each 1,000 {plain(currency)}.",
+        ),
+        "equivalent_annual_cost": number_of(
+            "Cost a year", format="%,.0f", width=90,
             help="Equivalent annual cost: the cost spread over the treatment's life, with 3 % interest.",
         ),
-        "stays_percent": column("Stays (%)", format="%.0f", help=STAYS),
+        "stays_percent": number_of("Stays (%)", format="%.0f", width=75, help=STAYS),
     }  # fmt: skip
 
 

@@ -1,10 +1,15 @@
-"""What a survey lacks before a plan can be made from it."""
+"""What a survey lacks before a plan can be made from it, and what has changed since one was."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from app import data
+from app import data, plan_data
 from app.components.messages import empty_state
+from engine.plan_request import treatments_to_values
+from engine.vocabulary import WishKind
 
 
 def ready_to_plan(survey_id: int, table: pd.DataFrame) -> bool:
@@ -30,3 +35,25 @@ def ready_to_plan(survey_id: int, table: pd.DataFrame) -> bool:
         query_params={"survey": str(survey_id)},
     )  # fmt: skip
     return False
+
+
+def changed_since(made: Mapping[str, Any], stale: bool, sets: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the plan does not know, in words.
+
+    Args:
+        made: of `app.plan_data.plan`; stale: the survey shows another analysis now.
+        sets: of `app.plan_data.treatment_sets`.
+    """
+    said = []
+    if stale:
+        said.append("the survey shows another analysis now")
+    name = made["request"]["treatment_set"]
+    now = next((one["treatments"] for one in reversed(sets) if one["name"] == name), None)
+    if now is not None and treatments_to_values(now) != made["request"]["treatments"]:
+        said.append("it was made with other treatments than the set of that name has now")
+    network_id = made["network_id"]
+    wishes = plan_data.wishes(network_id) if network_id is not None else []
+    newer = sum(wish["kind"] != WishKind.COMMENT and wish["at"] > made["created_at"] for wish in wishes)
+    if newer:
+        said.append(f"{newer:,} {'pin or ban is' if newer == 1 else 'pins and bans are'} newer than it")
+    return said

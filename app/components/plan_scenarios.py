@@ -85,11 +85,14 @@ def _answer(rows: list[dict[str, Any]], made: Mapping[str, Any], currency: str) 
     if {"budget", "worst-first"} <= named.keys() and named["worst-first"]["objective"] > 0:
         more = named["budget"]["objective"] / named["worst-first"]["objective"] - 1
         st.markdown(f"For the same money the best plan gains **{100 * more:.0f} % more** than worst first.")
-    if "target" in named and made["request"]["target_percent"] is not None:
+    target = made["request"]["target_percent"]
+    if target is not None and "target" in named:
         need = plain(money(named["target"]["yearly_budget"], currency))
-        st.markdown(
-            f"**{need} a year** keep {made['request']['target_percent']:g} % of the length good or fair in "
-            "the last year."
+        st.markdown(f"**{need} a year** keep {target:g} % of the length good or fair in the last year.")
+    elif target is not None:
+        st.warning(
+            f"No budget was found that keeps {target:g} % of the length good or fair in the last year; the "
+            "reason is under What this plan rests on."
         )
 
 
@@ -107,9 +110,13 @@ def _chart(rows: list[dict[str, Any]], currency: str, last: int) -> None:
     for place, (_, name) in enumerate(parts, 1):
         figure.add_bar(
             x=[row[name] for row in rows], y=labels, orientation="h", marker={"color": colours},
-            texttemplate="%{x:,.3s}", hovertemplate="%{y}: %{x:,.0f}<extra></extra>", row=1, col=place,
+            texttemplate="%{x:,.3s}", textposition="outside", cliponaxis=False,
+            hovertemplate="%{y}: %{x:,.0f}<extra></extra>", row=1, col=place,
         )  # fmt: skip
-    figure.update_xaxes(fixedrange=True, rangemode="tozero", showticklabels=False)
+        # Room for the number beside the longest bar.
+        longest = max(row[name] for row in rows)
+        figure.update_xaxes(range=[0, 1.25 * longest or 1], row=1, col=place)
+    figure.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False)
     figure.update_yaxes(fixedrange=True, autorange="reversed")
     figure.update_annotations(font={"size": 13})
     figure.update_layout(

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.components.messages import plain
 from app.components.plan_draft import SLIDER_STEPS, Draft, slider_top
 from engine.plan_inputs import LARGEST_BUDGET, LONGEST_PLAN_YEARS
 from engine.plan_request import LONGEST_CURRENCY
@@ -41,9 +42,10 @@ def plan_inputs(
     )  # fmt: skip
     # An agency's own set hides a ready one of its name.
     names = list(dict.fromkeys(one["name"] for one in reversed(sets)))[::-1]
-    chosen = values["treatment_set"] if values["treatment_set"] in names else names[0]
+    if values["treatment_set"] not in names:
+        _replace_set(draft, names[0])
     values["treatment_set"] = cells[2].selectbox(
-        "Treatments", names, names.index(chosen), key=f"{key}-set",
+        "Treatments", names, names.index(values["treatment_set"]), key=f"{key}-set",
         help="The set of treatments with their costs, edited on the page Treatments.",
     )  # fmt: skip
     values["currency"] = cells[3].text_input(
@@ -51,6 +53,17 @@ def plan_inputs(
         help="Of the budget and of the set's unit costs. It names the money, nothing is converted.",
     )  # fmt: skip
     _more(values, key, classes)
+
+
+def _replace_set(draft: Draft, name: str) -> None:
+    """Go on with another set where the plan's is gone; that alone is no wish for a new plan."""
+    st.info(
+        f"There is no set {plain(draft['values']['treatment_set'])} of treatments any more. New plans are "
+        f"made with {plain(name)}, unless you choose another one."
+    )
+    draft["values"]["treatment_set"] = name
+    if draft["asked"] is not None:
+        draft["asked"]["treatment_set"] = name
 
 
 def _budget(values: dict[str, Any], key: str, everything: float) -> None:

@@ -15,7 +15,7 @@ from app.components.plan_figures import assumptions, budget_words, plan_figures
 from app.components.plan_list import list_plans
 from app.components.plan_map import plan_map
 from app.components.plan_projects import project_list, project_reason, without_project
-from app.components.plan_ready import ready_to_plan
+from app.components.plan_ready import changed_since, ready_to_plan
 from app.components.plan_scenarios import compare_scenarios
 from app.components.plan_settings import plan_inputs, road_classes
 from app.components.plan_solving import arrived, ask, has_changed, show_progress
@@ -59,6 +59,7 @@ def settings(survey_id: int, draft: Draft, classes: list[str], has_plan: bool) -
     if button.button(label, type="primary" if first else "secondary", icon=":material/play_arrow:",
                      width="stretch", help="With these settings, and the pins and bans of now."):  # fmt: skip
         ask(survey_id, draft)
+        st.rerun()
     told.caption(
         "Every change above makes a new plan at once; earlier ones are kept at the end of the page."
         if not first else "Set the budget, then make the first plan. After that every change makes a new one."
@@ -69,10 +70,10 @@ def show_plan(made: Mapping[str, Any], survey_id: int) -> None:
     """All that a plan says."""
     st.markdown(f"### {plain(made['name'])}")
     request, currency = made["request"], made["request"]["currency"]
+    last = request["first_year"] + request["years"] - 1
     st.caption(
-        f"{request['first_year']} to {request['first_year'] + request['years'] - 1}, "
-        f"{plain(budget_words(request))}, {plain(request['treatment_set'])}; "
-        f"made {made['created_at']:%Y-%m-%d %H:%M} UTC"
+        f"{request['first_year']} to {last} · {plain(budget_words(request))} · treatments: "
+        f"{plain(request['treatment_set'])} · made {made['created_at']:%Y-%m-%d %H:%M} UTC"
     )
     plan_figures(made)
     projects = plan_data.project_table(made["id"])
@@ -134,10 +135,9 @@ def draw() -> None:
     plans = plan_data.plans(survey_id)
     if working:
         st.caption("Until the new plan is there, the page shows the one before.")
-    if any(row["id"] == made["id"] and row["stale"] for row in plans):
-        st.warning(
-            "The survey shows another analysis than the one this plan was made from. Plan again to follow it."
-        )
+    stale = any(row["id"] == made["id"] and row["stale"] for row in plans)
+    if said := changed_since(made, stale, plan_data.treatment_sets()):
+        st.warning(f"This plan is behind: {'; '.join(said)}. Plan again to take it up.")
     show_plan(made, survey_id)
     st.markdown("### Plans of this survey")
     list_plans(plans, made["id"])
