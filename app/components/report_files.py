@@ -92,7 +92,7 @@ def _line(file: Mapping[str, Any], old: str) -> None:
         f'style="{LINK}">Download</a>'
     )
     with delete.popover("Delete", width="stretch"):
-        st.write(f"Delete {plain(file['file_name'])} for good? It can be made again from what is shown then.")
+        st.write(f"Delete {plain(file['file_name'])} for good? Copies that were downloaded stay.")
         if st.button("Delete it", key=f"delete-export-{file['id']}"):
             _delete(file)
 

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from app import data
+from app.components.report_formats import KINDS
 from app.components.text import words
 from db.settings import get_settings
 from engine.condition import FORMULAS
@@ -51,7 +52,29 @@ by the area seen; a section without photos is grey and counts as unknown, not as
         "4. **Cameras**: say how the camera looks at the road, or let the survey calibrate it.\n"
         "5. **Start the analysis**, and close the page if you like.\n"
         "6. **Network map** and **Sections**: the network by condition; click a section, then a photo.\n"
-        "7. **Adapt** where the photos look unlike what the checkpoint knows; **Change** between two surveys."
+        "7. **Adapt** where the photos look unlike what the checkpoint knows; **Change** between two "
+        "surveys.\n"
+        "8. **Treatments**, **Plan**, **Priorities**: what is done, when, for how much.\n"
+        "9. **Reports**: files to hand out."
+    )
+    st.subheader("Files to hand out")
+    st.markdown(
+        "**Reports** makes them of the analysis that a survey shows and of one of its plans. They stay "
+        "listed there until they are deleted; *out of date* means that analysis, results or plan have "
+        "changed since."
+    )
+    st.table(
+        {
+            "File": [kind.title for kind in KINDS.values()],
+            "For whom": [kind.whom for kind in KINDS.values()],
+            "What it holds": [kind.holds for kind in KINDS.values()],
+        },
+        border="horizontal",
+    )
+    st.markdown(
+        "Each says what it was made of: survey, checkpoint, settings, plan, software and time. Empty cells "
+        "are not known, never 0. Condition is by cracking alone; lengths and areas by type are those found "
+        "on the surveyed area. A section's cost is its share of its project by length, in the plan's currency."
     )
 with installation:
     st.subheader("This installation")

@@ -66,6 +66,11 @@ def test_every_format_has_a_card() -> None:
     assert len({kind.title for kind in KINDS.values()}) == len(KINDS)
 
 
+def test_the_help_page_lists_every_file(empty_app: None) -> None:
+    tables = [table.value for table in open_page("guide").table if "For whom" in table.value]
+    assert list(tables[0]["File"]) == [kind.title for kind in KINDS.values()]
+
+
 def test_without_a_survey_the_page_says_what_to_do(empty_app: None) -> None:
     page = open_page("reports")
     assert "No survey yet" in said(page) and not page.error

@@ -139,7 +139,9 @@ def test_cells_are_changed_rows_added_and_deleted_and_saved(own_set: str) -> Non
     saved = own(own_set)
     assert saved["version"] == 2 and len(saved["treatments"]) == 8
     first, last = saved["treatments"][0], saved["treatments"][-1]
-    expected = replace(US_CITY_AVERAGES[0], unit_cost=0.5, kinds=("pothole", "block"), aadt_max=900)
+    expected = replace(
+        US_CITY_AVERAGES[0], unit_cost=0.5, kinds=(DistressType.POTHOLE, DistressType.BLOCK), aadt_max=900
+    )
     assert first == expected and saved["treatments"][1:7] == US_CITY_AVERAGES[1:7]
     assert (last.name, last.kinds, last.functional_classes) == ("Chip seal", ("block",), ("local road",))
     assert "Our costs is saved\\: 8 treatments" in page.success[0].value
