@@ -21,8 +21,8 @@ from engine.change import (
     Measured,
     section_change,
     why_not_comparable,
-    with_measurement_version,
 )
+from engine.measurement_version import with_measurement_version
 
 FARTHEST_APART_M = 15.0
 """Photos of two passes that stand further apart than this do not show the same pavement."""

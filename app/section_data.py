@@ -29,8 +29,9 @@ from db.models import (
     SurveyImage,
 )
 from db.session import reading
-from engine.change import why_not_comparable, with_measurement_version
+from engine.change import why_not_comparable
 from engine.linear_reference import sample_units
+from engine.measurement_version import with_measurement_version
 
 QUANTITIES = ("kind", "severity", "zone", "count", "length_m", "area_m2", "mean_width_mm")
 # SQLite takes so many values in one statement.

@@ -11,6 +11,7 @@ from db.models import (
     Checkpoint,
     Comparison,
     Job,
+    Plan,
     Promotion,
     SectionResult,
     Survey,
@@ -20,6 +21,7 @@ from db.models import (
 from db.profiles import get_profile
 from engine.errors import CheckpointError
 from engine.geometry import profile_from_dict
+from engine.measurement_version import MEASUREMENT_VERSION, with_measurement_version
 from engine.severity import D6433, SeverityStandard, standard_from
 from engine.vocabulary import CameraKind, JobState
 
@@ -69,6 +71,8 @@ def uses_of(session: Session, checkpoint: Checkpoint) -> list[str]:
         uses.append(f"the survey {surveys[0]!r} shows its results")
     if audits := _count(session, AuditSample.checkpoint_id, checkpoint.id):
         uses.append(f"{audits} audits name it")
+    if plans := _count(session, Plan.checkpoint_id, checkpoint.id):
+        uses.append(f"{plans} plan{' was' if plans == 1 else 's were'} made from its results")
     for job in session.scalars(
         select(Job).where(Job.state.in_(ACTIVE), Job.agency_id == checkpoint.agency_id)
     ):
@@ -177,11 +181,16 @@ def analysed_alike(
     """What a survey has of the analysis that would be made now.
 
     Returns:
-        `photos` with a result of this checkpoint, camera and standard; whether it is `shown`; and `differs`:
-        which of "camera" and "severity_standard" the newest result of the checkpoint had otherwise.
+        `photos` with a result of this checkpoint, camera, standard and version of measuring; whether it is
+        `shown`; and `differs`: which of "camera", "severity_standard" and "measurement_version" the newest
+        result of the checkpoint had otherwise.
     """
     camera = camera_settings(session, survey)
-    wanted = {"camera": camera, "severity_standard": standard.as_dict() if camera else None}
+    wanted = {
+        "camera": camera,
+        "severity_standard": standard.as_dict() if camera else None,
+        "measurement_version": MEASUREMENT_VERSION,
+    }
     of_checkpoint = (AnalysisResult.checkpoint_id == checkpoint_id, AnalysisResult.error.is_(None))
     newest = (
         _settings_of(survey.id, func.max(AnalysisResult.id))
@@ -192,7 +201,8 @@ def analysed_alike(
     alike: set[str] = set()
     runs = select(AnalysisResult.settings_hash, AnalysisResult.settings).where(AnalysisResult.id.in_(newest))
     for settings_hash, settings in session.execute(runs.order_by(AnalysisResult.id)):
-        differs = [name for name, value in wanted.items() if settings.get(name) != value]
+        had = with_measurement_version(settings, settings_hash)
+        differs = [name for name, value in wanted.items() if had.get(name) != value]
         if not differs:
             alike.add(settings_hash)
     photos = session.scalar(

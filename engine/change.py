@@ -1,7 +1,5 @@
 """What changed on a section between two surveys, and whether the change is real (torch-free)."""
 
-import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,7 +15,6 @@ PER_SURVEY = frozenset({"agreement", "camera", "working_scale"})
 """Settings that a survey's own camera and photos decide, so that two surveys rarely share them."""
 SCALE_APART = 1.25
 """A network that saw one survey's pavement so much larger than the other's finds other cracks in it."""
-MEASUREMENT_VERSIONS = 50
 
 
 @dataclass(frozen=True)
@@ -132,23 +129,6 @@ def index_interval(
         return condition_index(scaled, surveyed_area_m2).value
 
     return Measured(value, min(value, at(density.high)), max(value, at(density.low)))
-
-
-def with_measurement_version(settings: Mapping[str, Any], settings_hash: str) -> dict[str, Any]:
-    """Settings of an analysis with `measurement_version`, by which its cracks were measured.
-
-    Args:
-        settings: as saved with the results; the version is not among them, but in their hash.
-        settings_hash: as saved with the results.
-
-    Returns:
-        the version None where no version up to `MEASUREMENT_VERSIONS` gives that hash.
-    """
-    for version in range(1, MEASUREMENT_VERSIONS + 1):
-        named = {**settings, "measurement_version": version}
-        if hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest() == settings_hash:
-            return named
-    return {**settings, "measurement_version": None}
 
 
 def why_not_comparable(

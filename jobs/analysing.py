@@ -1,7 +1,5 @@
 """The work of an analysis: a survey's photos segmented and measured, their sections rolled up."""
 
-import hashlib
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -21,6 +19,7 @@ from engine.confidence import Agreement, sample_agreement
 from engine.errors import CalibrationError, InvalidImageError
 from engine.frame_chain import Extent
 from engine.images import load_image
+from engine.measurement_version import MEASUREMENT_VERSION, settings_hash
 from jobs.measuring import (
     GROUND_NUMBERS,
     INTERVAL_NUMBERS,
@@ -41,8 +40,6 @@ if TYPE_CHECKING:  # torch is loaded by the worker that computes, at its first a
     from engine.inference import InferenceSettings
     from engine.models.base import CrackModel
 
-# Raised when measuring changes what it reports, so that new numbers never mix with old ones.
-MEASUREMENT_VERSION = 2
 # A killed worker repeats at most this much.
 SAVE_EVERY_S = 2.0
 SAVE_EVERY_IMAGES = 16
@@ -65,12 +62,6 @@ class Analysis:
     directions: Mapping[int, int]
 
 
-def settings_hash(settings: dict[str, Any]) -> str:
-    """Names a way to compute: results of the same checkpoint and hash are interchangeable."""
-    named = {**settings, "measurement_version": MEASUREMENT_VERSION}
-    return hashlib.sha256(json.dumps(named, sort_keys=True).encode()).hexdigest()
-
-
 def analyse_survey(job: RunningJob) -> None:
     """Segment and measure every photo that has no result yet; a restart goes on where it stopped."""
     from engine.checkpoints import load_checkpoint
@@ -85,7 +76,11 @@ def analyse_survey(job: RunningJob) -> None:
     with reading() as session:
         camera = camera_of(session, survey, job.parameters)
         photos = photo_places(session, survey.id)
-    how = {**_predicted(settings, agreement), **(camera.settings if camera else {})}
+    how = {
+        **_predicted(settings, agreement),
+        **(camera.settings if camera else {}),
+        "measurement_version": MEASUREMENT_VERSION,
+    }
     analysis = Analysis(
         checkpoint_id=checkpoint.id,
         settings=settings,

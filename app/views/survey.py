@@ -40,6 +40,8 @@ def start_text(
         return f"Analyse again with {camera_words(survey)}"
     if "severity_standard" in done["differs"]:
         return f"Analyse again by {plain(standard.name)}"
+    if "measurement_version" in done["differs"]:
+        return "Analyse again: cracks are measured anew"
     return "Analyse again with this checkpoint"
 
 

@@ -23,9 +23,9 @@ from db.models import (
 from db.session import reading, transaction
 from db.settings import get_settings
 from db.storage import get_storage
+from engine.measurement_version import MEASUREMENT_VERSION, settings_hash
 from engine.sample import SAMPLE_SEED, make_sample_network, sample_surveys
 from engine.vocabulary import JobState
-from jobs.analysing import settings_hash
 from jobs.pipeline import WORK_OF
 from jobs.running import run_job
 from tests.integration.surveys import draw_photos, get_job, import_photos
@@ -153,7 +153,8 @@ def test_photos_added_to_an_analysis_of_before_there_were_intervals_go_on_like_i
     with reading() as session:
         results = session.scalars(select(AnalysisResult)).all()
     assert len(results) == 3
-    assert {result.settings_hash for result in results} == {settings_hash(before)}
+    how = {**before, "measurement_version": MEASUREMENT_VERSION}
+    assert {result.settings_hash for result in results} == {settings_hash(how)}
     assert all(result.crack_area_ratio is not None for result in results)
     assert all(result.crack_area_ratio_low is None for result in results)
 

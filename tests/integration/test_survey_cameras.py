@@ -10,9 +10,10 @@ from app import actions, profile_actions
 from app.cli.survey import _severity_standard
 from db import checkpoint_queries
 from db.models import AnalysisResult, Job, Survey
-from db.session import reading
+from db.session import reading, transaction
 from engine.camera_profiles import GSD_RANGE_MM_PER_PX, DownwardProfile
 from engine.errors import CalibrationError, SettingsError
+from engine.measurement_version import MEASUREMENT_VERSION, settings_hash
 from engine.severity import D6433, LTPP, SeverityStandard, standard_from
 from jobs.pipeline import WORK_OF
 from jobs.running import run_job
@@ -61,6 +62,32 @@ def test_another_camera_or_standard_is_work_to_do(tmp_path: Path) -> None:
     profile_actions.use_profile(actor, survey_id, None)
     photos, shown, _ = done(survey_id)
     assert (photos, shown) == (2, False)
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("gsd", [None, 2.0])
+def test_results_of_an_older_measuring_stay_and_are_not_taken_for_done(
+    tmp_path: Path, gsd: float | None
+) -> None:
+    survey_id = import_photos(draw_photos(tmp_path / "photos", 2), gsd=gsd)
+    analyse(survey_id, tmp_path / "made")
+    with transaction() as session:
+        # as version 2 saved them: the version is in the hash alone
+        results = session.scalars(select(AnalysisResult)).all()
+        settings = {k: v for k, v in results[0].settings.items() if k != "measurement_version"}
+        old_hash = settings_hash({**settings, "measurement_version": 2})
+        for result in results:
+            result.settings, result.settings_hash = settings, old_hash
+        session.get_one(Survey, survey_id).shown_settings_hash = old_hash
+    assert done(survey_id) == (0, False, ["measurement_version"])
+    analyse(survey_id, tmp_path / "made")
+    assert done(survey_id) == (2, True, [])
+    with reading() as session:
+        newest = session.scalars(select(AnalysisResult).order_by(AnalysisResult.id)).all()
+    assert [row.settings_hash == old_hash for row in newest] == [True, True, False, False]
+    versions = [row.settings.get("measurement_version") for row in newest]
+    assert versions == [None, None, MEASUREMENT_VERSION, MEASUREMENT_VERSION]
+    assert newest[2].settings_hash == settings_hash(newest[2].settings)
 
 
 @pytest.mark.usefixtures("sqlite_database")

@@ -16,9 +16,9 @@ from engine.change import (
     real_by_chance,
     section_change,
     why_not_comparable,
-    with_measurement_version,
 )
 from engine.condition import condition_index
+from engine.measurement_version import with_measurement_version
 from engine.severity import D6433, LTPP
 
 NORMAL_90 = 1.6449
@@ -177,3 +177,5 @@ def test_the_version_of_measuring_is_read_from_the_hash() -> None:
     found = with_measurement_version(settings, hashlib.sha256(named.encode()).hexdigest())
     assert found == {**settings, "measurement_version": 7}
     assert with_measurement_version(settings, "f" * 64)["measurement_version"] is None
+    # and, where it is stored, taken as it is
+    assert with_measurement_version({"measurement_version": 3}, "f" * 64) == {"measurement_version": 3}

@@ -19,6 +19,7 @@ from db.models import (
     SurveyImage,
 )
 from db.session import transaction
+from engine.measurement_version import MEASUREMENT_VERSION
 from engine.networks import SectionRecord
 from tests.unit.web.rows import SETTINGS_HASH, image_row, jpeg
 
@@ -149,7 +150,7 @@ def _result(image_id: int, checkpoint_id: int, share: float) -> dict[str, Any]:
         "image_id": image_id,
         "checkpoint_id": checkpoint_id,
         "settings_hash": SETTINGS_HASH,
-        "settings": {},
+        "settings": {"measurement_version": MEASUREMENT_VERSION},
         "attempt": 1,
         "threshold": 0.4,
         "crack_pixels": int(length_m * 8000),

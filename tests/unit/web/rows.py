@@ -13,6 +13,7 @@ from db import queries, rollup
 from db.models import Agency, AnalysisResult, Checkpoint, Network, RefusedFile, Survey, SurveyImage
 from db.session import transaction
 from db.storage import get_storage
+from engine.measurement_version import MEASUREMENT_VERSION
 from engine.networks import SectionRecord
 
 SETTINGS_HASH = "5" * 64
@@ -142,7 +143,7 @@ def fill() -> Filled:
                 "image_id": image_id,
                 "checkpoint_id": checkpoint.id,
                 "settings_hash": SETTINGS_HASH,
-                "settings": {"working_scale": 0.5},
+                "settings": {"working_scale": 0.5, "measurement_version": MEASUREMENT_VERSION},
                 "attempt": 1,
                 "threshold": 0.4,
                 "mask_hash": store.put(png(mask)),

@@ -187,7 +187,7 @@ def test_a_signature_needs_all_answers_and_a_full_name_and_then_nothing_changes(
     assert record["signed"]["name"] == sample["signed_name"] == "Ada Lovelace"
     assert record["checkpoint"] == {"name": "base", "content_hash": "a" * 64}
     assert record["survey"] == "May" and record["may_train"] is True
-    assert record["settings"] == {"working_scale": 0.5}
+    assert record["settings"]["working_scale"] == 0.5
     assert record["figures"]["precision"]["value"] == record["figures"]["recall"]["value"] == 1.0
     assert record["figures"]["precision"]["low"] > 0.5
     assert (record["figures"]["judged"], record["figures"]["unsure"]) == (11, 1)

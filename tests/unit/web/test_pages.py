@@ -12,6 +12,7 @@ from app import identity
 from db import rollup
 from db.models import AnalysisResult, Job, Survey
 from db.session import transaction
+from engine.measurement_version import MEASUREMENT_VERSION
 from engine.severity import D6433
 from engine.vocabulary import JobState
 from tests.unit.web.rows import SETTINGS_HASH, Filled, give_intervals
@@ -188,6 +189,7 @@ def test_preflight_counts_and_starts_the_analysis(filled: Filled) -> None:
     settings = {
         "camera": {"kind": "downward", "parameters": {"gsd_mm_per_px": 2.0}},
         "severity_standard": D6433.as_dict(),
+        "measurement_version": MEASUREMENT_VERSION,
     }
     with transaction() as session:
         session.execute(update(AnalysisResult).values(settings=settings))
