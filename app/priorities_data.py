@@ -1,16 +1,35 @@
-"""What was decided about sections over time, out of the audit trail; read anew each time, for it is short."""
+"""What the page of priorities reads beside the plan's tables: its head, and the audit trail of decisions."""
 
 from datetime import datetime
 from typing import Any
 
+import streamlit as st
 from sqlalchemy import select
 
+from app import plan_data
 from app.identity import current_actor
 from db.models import AuditEvent, Section, User
 from db.session import reading
 from engine.vocabulary import WishKind
 
 SHOWN_EVENTS = 50
+LONG = ("projects", "unplanned")
+
+
+def plan_summary(plan_id: int) -> dict[str, Any]:
+    """`plan_data.plan` without what is as long as the network: to read that at every click is slow.
+
+    Raises:
+        SettingsError: as `plan_data.plan`.
+    """
+    return _summary(plan_id, plan_data.plan_version(plan_id))
+
+
+@st.cache_data(max_entries=10, show_spinner=False)
+def _summary(plan_id: int, version: str) -> dict[str, Any]:
+    made = plan_data.plan(plan_id)
+    short = {name: value for name, value in made["result"].items() if name not in LONG}
+    return {**made, "result": short}
 
 
 def wish_events(section_id: int, section_key: str) -> list[dict[str, Any]]:

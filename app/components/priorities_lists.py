@@ -75,7 +75,7 @@ def plan_page(chosen: Chosen, listed: Mapping[str, Any]) -> None:
         listed: the plan's line of `plan_data.plans`.
     """
     plan_id = int(listed["id"])
-    made, projects = plan_data.plan(plan_id), plan_data.project_table(plan_id)
+    made, projects = priorities_data.plan_summary(plan_id), plan_data.project_table(plan_id)
     links = rows.project_links(projects, chosen.table)
     unplanned = rows.unplanned_rows(plan_data.section_plan(plan_id), chosen.table)
     planned = rows.planned_on(projects, {wish["section_key"] for wish in chosen.wishes})
@@ -85,7 +85,7 @@ def plan_page(chosen: Chosen, listed: Mapping[str, Any]) -> None:
     firm = sum(wish["kind"] != WishKind.COMMENT for wish in chosen.wishes)
     # In a frame of their own: where a warning came or went, the map below it would go blank.
     with st.container():
-        plan_head(listed, made, len(unplanned))
+        plan_head(listed, made, len(projects), len(unplanned))
         wishes_note(firm, open_ones, chosen.survey_id)
     sections, shown = filtered(chosen.table, projects, links, chosen.survey_id, chosen.version)
     left = unplanned[unplanned["id"].isin(sections["id"])]

@@ -40,8 +40,13 @@ def link_to_plan(survey_id: int, label: str) -> None:
         st.switch_page("views/plan.py", query_params={"survey": str(survey_id)})
 
 
-def plan_head(listed: Mapping[str, Any], made: Mapping[str, Any], unplanned: int) -> None:
-    """What the plan is: its money, years, and how much of the network it treats."""
+def plan_head(listed: Mapping[str, Any], made: Mapping[str, Any], projects: int, unplanned: int) -> None:
+    """What the plan is: its money, years, and how much of the network it treats.
+
+    Args:
+        listed: its line of `plan_data.plans`; made: of `priorities_data.plan_summary`.
+        projects: how many; unplanned: sections without one.
+    """
     request, result = made["request"], made["result"]
     currency, years = str(request["currency"]), plan_years(made)
     budget = request["yearly_budget"]
@@ -62,7 +67,7 @@ def plan_head(listed: Mapping[str, Any], made: Mapping[str, Any], unplanned: int
     first = result["cost_by_year"][0]
     now, last = result["condition_now"], result["condition_by_year"][-1]
     for cell, label, value, under in (
-        (cells[0], "Projects", f"{len(result['projects']):,}", f"{unplanned:,} sections without one"),
+        (cells[0], "Projects", f"{projects:,}", f"{unplanned:,} sections without one"),
         (cells[1], f"Cost {years[0]} to {years[-1]}", money(result["total_cost"], currency), ""),
         (cells[2], f"Of it in {first['year']}", money(first["cost"], currency), ""),
         (cells[3], "Mean condition index", f"{now['average']:.0f} → {last['average']:.0f}",

@@ -60,7 +60,7 @@ def project_rows(projects: pd.DataFrame, decided: Mapping[str, str]) -> pd.DataF
 
 
 def _place(keys: Sequence[str]) -> str:
-    return str(keys[0]) if len(keys) == 1 else f"{keys[0]} to {keys[-1]} ({len(keys)} sections)"
+    return str(keys[0]) if len(keys) == 1 else f"{keys[0]} to {keys[-1]} ({len(keys)})"
 
 
 def unplanned_rows(of_sections: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
@@ -132,7 +132,7 @@ def wish_words(wish: Mapping[str, Any]) -> str:
 
 
 def plan_years(made: Mapping[str, Any]) -> range:
-    """Calendar years of a plan of `plan_data.plan`."""
+    """Calendar years of a plan of `priorities_data.plan_summary`."""
     first = int(made["request"]["first_year"])
     return range(first, first + int(made["request"]["years"]))
 
@@ -145,7 +145,7 @@ def honoured(
     Args:
         wish: of `plan_data.wishes`.
         planned: (year, treatment) of each project on its section.
-        made: of `plan_data.plan`.
+        made: of `priorities_data.plan_summary`.
     """
     if wish["kind"] == WishKind.COMMENT:
         return True, ""

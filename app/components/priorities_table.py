@@ -109,6 +109,8 @@ def project_list(
         "road": "Road",
         "place": st.column_config.TextColumn("Sections", width="medium"),
         "cost": number(f"Cost ({currency})", format="%,.0f"),
+        "decided": st.column_config.TextColumn("Decisions", help="What people decided on its sections."),
+        "short": REASON,
         "benefit_cost": number(
             "Gain per 1,000", format="%.3g",
             help=f"Index points x km x years, weighted by traffic, gained for each 1,000 {currency} spent.",
@@ -116,8 +118,6 @@ def project_list(
         "index": st.column_config.TextColumn(
             "Index", help="Condition index of its sections just before and just after the treatment."
         ),
-        "decided": st.column_config.TextColumn("Decisions", help="What people decided on its sections."),
-        "short": REASON,
         "stays_percent": number(
             "Stays (%)", format="%.0f",
             help="How often the project stays in the plan when the surveyed condition is drawn from its "
