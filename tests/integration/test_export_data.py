@@ -1,0 +1,183 @@
+"""What exported files are made of, read from both databases."""
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from pyproj import Geod
+from sqlalchemy import delete, update
+
+from db.models import Agency, AnalysisResult, Plan, SectionResult, Survey, SurveyImage
+from db.session import reading, transaction
+from engine.errors import SettingsError
+from jobs.export_data import (
+    DISTRESS_COLUMNS,
+    PHOTO_COLUMNS,
+    PROJECT_COLUMNS,
+    SECTION_COLUMNS,
+    ExportData,
+    read_export_data,
+)
+from tests.integration.exports import HEADING_DEG, fill_exported, save_plan
+from tests.unit.web.measured import UNSURVEYED, WEAR, Measured, fill_measured
+
+both = pytest.mark.usefixtures("database")
+one = pytest.mark.usefixtures("sqlite_database")
+
+
+def read(filled: Measured, plan_id: int | None = None, **how: bool) -> ExportData:
+    with reading() as session:
+        agency_id = session.get_one(Survey, filled.survey).agency_id
+        return read_export_data(session, agency_id, filled.survey, plan_id, **how)
+
+
+@both
+def test_sections_photos_and_units_are_as_stored() -> None:
+    filled = fill_exported()
+    data = read(filled)
+    for frame, columns in (
+        (data.sections, SECTION_COLUMNS), (data.photos, PHOTO_COLUMNS), (data.distresses, DISTRESS_COLUMNS),
+    ):  # fmt: skip
+        assert list(frame) == [*columns, "geometry"] and frame.crs == "EPSG:4326"
+    sections = data.sections.set_index("section_key")
+    assert set(sections.index) == {*WEAR, UNSURVEYED}
+    assert list(data.sections["road"]) == sorted(data.sections["road"])
+    with reading() as session:
+        stored = session.query(SectionResult).filter_by(
+            survey_id=filled.survey, section_id=filled.sections["R2-2"]
+        ).one()  # fmt: skip
+    worst = sections.loc["R2-2"]
+    assert worst["condition_index"] == stored.condition_index
+    assert worst["condition_index_low"] <= worst["condition_index"] <= worst["condition_index_high"]
+    assert worst["surveyed_share_percent"] == pytest.approx(100 * stored.surveyed_share)
+    assert worst["crack_area_percent"] == pytest.approx(100 * stored.crack_area_ratio)
+    sums = [q["length_m"] for q in stored.quantities if q["kind"] == "longitudinal"]
+    assert worst["longitudinal_m"] == pytest.approx(sum(sums)) and worst["worst_severity"] == "high"
+    assert worst["condition_class"] == "poor" and sections.loc["R1-1", "condition_class"] == "good"
+    assert sections.loc["R1-1", "alligator_m2"] == 0 and sections.loc["R1-1", "worst_severity"] is None
+    bare = sections.loc[UNSURVEYED]
+    assert bare["images"] == 0 and np.isnan(bare["condition_index"]) and np.isnan(bare["alligator_m2"])
+    units = data.units[data.units["section_key"] == "R2-2"]
+    assert list(units["unit"]) == [1, 2, 3, 4] and list(units["from_m"]) == [400.0, 500.0, 600.0, 700.0]
+    of_units = data.quantities[data.quantities["section_key"] == "R2-2"]
+    whole = of_units[of_units["type"] == "longitudinal"]["length_m"].sum()
+    assert whole == pytest.approx(sum(sums))
+    assert len(data.photos) == 19 * len(WEAR) and data.plan is None and not len(data.projects)
+
+
+@both
+def test_distresses_lie_where_the_camera_saw_them() -> None:
+    data = read(fill_exported())
+    photos = data.photos.set_index("photo_id")
+    found = data.distresses.sort_values("photo_id").reset_index(drop=True)
+    assert list(found["placed_by"][:4]) == ["photo heading", "photo point", None, "road heading"]
+    geod = Geod(ellps="WGS84")
+    camera = photos.geometry[found["photo_id"][0]]
+    start = found.geometry[0].geoms[0].coords[0]
+    azimuth, _, away_m = geod.inv(camera.x, camera.y, *start)
+    assert away_m == pytest.approx(1.0, abs=0.003) and azimuth == pytest.approx(HEADING_DEG, abs=0.3)
+    assert geod.geometry_length(found.geometry[0]) == pytest.approx(2.5, abs=0.004)
+    assert found.geometry[1] == photos.geometry[found["photo_id"][1]] and found.geometry[2].is_empty
+    # Travelling against the section, which runs east: the middle of the outline is ahead, to the west.
+    hole, place = found.geometry[3], photos.geometry[found["photo_id"][3]]
+    assert hole.geom_type == "Point" and hole.x < place.x
+    assert found["section_key"][0] == photos["section_key"][found["photo_id"][0]]
+    notes = data.provenance["notes"]
+    assert "1 of 95 distresses lie at their photo's point" in notes and "1 unknown" in notes
+    assert "1 of 95 distresses have no place" in notes
+
+
+@both
+def test_the_plan_is_on_its_sections_and_its_costs_add_up() -> None:
+    filled = fill_exported()
+    plan_id = save_plan(filled)
+    data = read(filled, distresses=False)
+    assert data.plan is not None and not len(data.distresses)
+    assert list(data.projects) == [*PROJECT_COLUMNS, "geometry"]
+    assert data.projects["cost"].sum() == pytest.approx(data.plan["total_cost"])
+    assert list(data.projects["rank"]) == list(range(1, len(data.projects) + 1))
+    first = data.projects.iloc[0]
+    of_first = data.sections[data.sections["priority_rank"] == 1]
+    assert "; ".join(of_first["section_key"]) == first["section_keys"]
+    assert of_first["planned_cost"].sum() == pytest.approx(first["cost"])
+    assert set(of_first["planned_year"]) == {first["year"]} and set(of_first["reason"]) == {first["reason"]}
+    assert len(first.geometry.geoms) == len(of_first)
+    left = data.sections[data.sections["priority_rank"].isna()]
+    assert left["reason"].notna().all() and UNSURVEYED in set(left["section_key"])
+    assert data.provenance["plan"] == "Five years" and read(filled, plan_id).plan == data.plan
+
+
+@one
+def test_a_plan_of_another_analysis_is_not_taken_by_itself_and_said_where_asked_for() -> None:
+    filled = fill_exported()
+    plan_id = save_plan(filled)
+    with transaction() as session:
+        session.execute(update(Plan).values(settings_hash="0" * 64))
+    assert read(filled).plan is None
+    assert "another analysis" in read(filled, plan_id).provenance["notes"]
+    with pytest.raises(SettingsError, match="no plan 99"):
+        read(filled, 99)
+
+
+@one
+def test_provenance_names_everything_that_made_the_numbers() -> None:
+    filled = fill_measured()
+    said = read(filled).provenance
+    assert said["agency"] == "Local agency" and said["network"] == "County"
+    assert said["survey"] == "County 2025" and said["surveyed_on"] == "2025-05-03"
+    assert said["checkpoint"] == "county" and said["checkpoint_sha256"] == "c" * 64
+    assert json.loads(said["settings"])["measurement_version"] == int(said["measurement_version"])
+    assert said["software"].startswith("Pavescope ") and said["crs"] == "EPSG:4326"
+    assert all(isinstance(value, str) for value in said.values())
+
+
+@one
+def test_a_survey_without_a_network_exports_its_photos() -> None:
+    filled = fill_exported()
+    with transaction() as session:
+        session.execute(update(SurveyImage).values(section_id=None, chainage_m=None))
+        session.execute(update(Survey).values(network_id=None))
+    data = read(filled)
+    assert not len(data.sections) and not len(data.units) and len(data.photos) == 95
+    assert isinstance(data.projects, gpd.GeoDataFrame) and "no network" in data.provenance["notes"]
+    assert list(data.distresses["placed_by"].value_counts()) == [93, 1]
+
+
+@one
+def test_a_survey_in_pixels_exports_what_there_is() -> None:
+    filled = fill_exported()
+    with transaction() as session:
+        session.execute(
+            update(AnalysisResult).values(
+                gsd_mm_per_px=None, surveyed_area_m2=None, crack_density_m_per_m2=None, ground=None
+            )
+        )
+        session.execute(
+            update(SectionResult).values(
+                condition_index=None, condition=None, quantities=None, units=None, surveyed_area_m2=None,
+                crack_density_m_per_m2=None,
+            )
+        )  # fmt: skip
+    data = read(filled)
+    assert data.sections["condition_index"].isna().all() and data.sections["crack_area_percent"].notna().any()
+    assert data.sections["alligator_m2"].isna().all() and not len(data.units)
+    assert "in pixels" in data.provenance["notes"]
+
+
+@one
+def test_what_cannot_be_exported_says_what_to_do() -> None:
+    filled = fill_measured()
+    with transaction() as session:
+        other = Agency(name="Elsewhere")
+        session.add(other)
+        session.flush()
+        with pytest.raises(SettingsError, match="There is no survey"):
+            read_export_data(session, other.id, filled.survey)
+        session.execute(update(Survey).values(shown_checkpoint_id=None, shown_settings_hash=None))
+    with pytest.raises(SettingsError, match=r"not analysed.*Analyse it"):
+        read(filled)
+    with transaction() as session:
+        session.execute(delete(SurveyImage))
+    with pytest.raises(SettingsError, match=r"has no photos.*Add photos"):
+        read(filled)
