@@ -1,20 +1,27 @@
 """Reads the sections of a survey's shown analysis for a maintenance plan."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
-from db.models import Network, Section, SectionResult, Survey
+from db.models import AnalysisResult, Network, Section, SectionResult, Survey, SurveyImage
 from db.queries import find_network, find_survey
-from engine.change import Measured, index_interval
+from engine.change import Measured, index_interval, why_not_comparable
+from engine.deterioration import Deterioration, RepeatedSurvey, fit_curves
 from engine.errors import SettingsError
+from engine.measurement_version import with_measurement_version
 from engine.plan_inputs import Amount, PlanSection
 from engine.vocabulary import DistressType, Severity
 
 ASSUMED_LANES = 2
 ASSUMED_LANE_WIDTH_M = 3.6
+LEAST_YEARS_BETWEEN = 0.5
+"""Surveys closer to each other say more about the measurement than about ageing."""
+DAYS_PER_YEAR = 365.25
 COLUMNS: tuple[Any, ...] = (
     Section.section_key,
     Section.road,
@@ -166,3 +173,86 @@ def _amount(quantity: Mapping[str, Any]) -> Amount:
         quantity["length_m"],
         quantity["area_m2"],
     )
+
+
+def fitted_curves(session: Session, survey_id: int) -> tuple[Deterioration, ...]:
+    """How fast each class and surface of the survey's network ages, fitted from repeated surveys.
+
+    Returns:
+        Curves of the classes and surfaces with enough sections surveyed at least twice; for all others the
+        assumed ones hold.
+    """
+    return fit_curves(repeated_surveys(session, survey_id))
+
+
+def repeated_surveys(session: Session, survey_id: int) -> list[RepeatedSurvey]:
+    """What each section's condition index was in two surveys after each other, `LEAST_YEARS_BETWEEN` apart.
+
+    Taken are the shown analyses of the network's dated surveys that may be compared with this survey's:
+    same checkpoint, comparable settings.
+    """
+    days = _comparable_surveys(session, survey_id)
+    rows = session.execute(
+        select(
+            SectionResult.section_id,
+            SectionResult.survey_id,
+            SectionResult.condition_index,
+            Section.functional_class,
+            Section.surface,
+        )
+        .join(Section, Section.id == SectionResult.section_id)
+        .join(Survey, Survey.id == SectionResult.survey_id)
+        .where(
+            SectionResult.survey_id.in_(days),
+            SectionResult.checkpoint_id == Survey.shown_checkpoint_id,
+            SectionResult.settings_hash == Survey.shown_settings_hash,
+            SectionResult.condition_index.is_not(None),
+        )
+        .order_by(SectionResult.section_id, Survey.surveyed_on, Survey.id)
+    )
+    found = []
+    for _, own in groupby(rows, lambda row: row.section_id):
+        before, *later = own
+        for after in later:
+            years = (days[after.survey_id] - days[before.survey_id]).days / DAYS_PER_YEAR
+            if years >= LEAST_YEARS_BETWEEN:
+                pair = before.condition_index, after.condition_index, years
+                found.append(RepeatedSurvey(after.functional_class or "", after.surface or "", *pair))
+                before = after
+    return found
+
+
+def _comparable_surveys(session: Session, survey_id: int) -> dict[int, date]:
+    """Dated surveys of the same network, analysed like this one, and this one: id -> day."""
+    own = session.get_one(Survey, survey_id)
+    surveys = session.scalars(
+        select(Survey).where(
+            Survey.network_id == own.network_id,
+            Survey.shown_checkpoint_id == own.shown_checkpoint_id,
+            Survey.surveyed_on.is_not(None),
+        )
+    )
+    settings = _shown_settings(session, own)
+    found = {}
+    for survey in surveys:
+        other = _shown_settings(session, survey)
+        checkpoints = str(own.shown_checkpoint_id), str(survey.shown_checkpoint_id)
+        if settings is None or other is None or survey.surveyed_on is None:
+            continue
+        if survey.id == survey_id or why_not_comparable(*checkpoints, settings, other) is None:
+            found[survey.id] = survey.surveyed_on
+    return found
+
+
+def _shown_settings(session: Session, survey: Survey) -> dict[str, Any] | None:
+    settings = session.scalar(
+        select(AnalysisResult.settings)
+        .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
+        .where(
+            SurveyImage.survey_id == survey.id,
+            AnalysisResult.checkpoint_id == survey.shown_checkpoint_id,
+            AnalysisResult.settings_hash == survey.shown_settings_hash,
+        )
+        .limit(1)
+    )
+    return settings and with_measurement_version(settings, survey.shown_settings_hash or "")

@@ -7,7 +7,9 @@ from jobs.adapting import adapt_survey
 from jobs.analysing import analyse_survey
 from jobs.calibrating import calibrate_camera
 from jobs.comparing import compare_checkpoints
+from jobs.exporting import export_survey
 from jobs.importing import import_survey
+from jobs.planning import make_plan_job
 from jobs.rolling_up import roll_up_network
 from jobs.running import RunningJob
 from jobs.sampling import make_sample
@@ -20,4 +22,6 @@ WORK_OF: dict[JobKind, Callable[[RunningJob], None]] = {
     JobKind.COMPARE_CHECKPOINTS: compare_checkpoints,
     JobKind.CALIBRATE_CAMERA: calibrate_camera,
     JobKind.ROLL_UP_NETWORK: roll_up_network,
+    JobKind.EXPORT_SURVEY: export_survey,
+    JobKind.MAKE_PLAN: make_plan_job,
 }

@@ -16,14 +16,16 @@ from app.cli.benchmark import HELP as BENCHMARK_HELP
 from app.cli.benchmark import benchmark
 from app.cli.camera import camera_app
 from app.cli.checkpoint_registry import checkpoints_app
+from app.cli.export import export
 from app.cli.jobs import jobs_app
 from app.cli.models import models_app
 from app.cli.networks import network_app
 from app.cli.output import JsonFile, say, write_json
-from app.cli.plan import plan, treatments
+from app.cli.plan import plan
 from app.cli.survey import survey_app
 from app.cli.train import HELP as TRAIN_HELP
 from app.cli.train import train
+from app.cli.treatments import treatments_app
 from engine.errors import EngineError
 
 app = typer.Typer(
@@ -40,7 +42,8 @@ app.command(help=ADAPT_HELP)(adapt)
 app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
 app.command()(plan)
-app.command()(treatments)
+app.command()(export)
+app.add_typer(treatments_app, name="treatments")
 app.add_typer(audit_app, name="audit")
 app.add_typer(models_app, name="models")
 app.add_typer(checkpoints_app, name="checkpoints")

@@ -1,4 +1,4 @@
-"""`pavescope plan` and `pavescope treatments`: what to fix first, when, for how much."""
+"""`pavescope plan`: what to fix first, when, for how much."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.output import JsonFile, say, say_table, write_json
+from app.cli.treatments import read_treatments
 
 if TYPE_CHECKING:
-    from engine.treatments import Treatment
+    from app.actions import Actor
+    from jobs.planning import MadePlan
 
-READY_SET = "US city averages"
 MOST_LINES = 50
 
 
@@ -20,90 +21,99 @@ def plan(
     survey: Annotated[str, typer.Option(help="Name of the analysed survey to plan from.")],
     budget: Annotated[float | None, typer.Option(help="Money a year (default: no limit).")] = None,
     years: Annotated[int, typer.Option(help="Years of the plan, 1 to 30.")] = 5,
-    treatments: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True, dir_okay=False, help=f"Treatments as CSV (default: the ready set {READY_SET!r})."
-        ),
+    first_year: Annotated[
+        int | None, typer.Option(help="Calendar year in which it begins (default: next year).")
     ] = None,
+    treatments: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Treatments as CSV, in place of a set.")
+    ] = None,
+    treatment_set: Annotated[
+        str, typer.Option("--set", help="Set of treatments (see `pavescope treatments list`).")
+    ] = "US city averages",
     strategy: Annotated[str, typer.Option(help="optimal, worst-first or nothing.")] = "optimal",
+    target: Annotated[
+        float | None,
+        typer.Option(help="Also find the budget that keeps this percentage good or fair at the end."),
+    ] = None,
+    preventive_share: Annotated[
+        float | None, typer.Option(help="Also plan with this part of the money (0-1) kept for prevention.")
+    ] = None,
+    draws: Annotated[
+        int, typer.Option(help="Draws of the surveyed condition: how often does a project stay? 0: none.")
+    ] = 200,
+    currency: Annotated[str, typer.Option(help="Of all money.")] = "USD",
+    name: Annotated[str | None, typer.Option(help="Save the plan under this name, for the pages.")] = None,
     json: JsonFile = None,
 ) -> None:
-    """Plan maintenance: which sections get which treatment in which year, within the money."""
+    """Plan maintenance: which sections get which treatment in which year, within the money.
+
+    What people pinned or forbade on the pages is kept.
+    """
+    from app import plan_actions
     from app.cli import work
     from db import plan_queries
     from db.session import reading
-    from engine.plan_inputs import PlanSettings
-    from engine.planning import make_plan
-    from engine.treatment_sets import TREATMENT_SETS
+    from jobs import planning
 
     actor = work.ready()
-    chosen = TREATMENT_SETS[READY_SET] if treatments is None else read_treatments(treatments)
     with reading() as session:
         survey_id = plan_queries.survey_to_plan(session, actor.agency_id, network, survey)
-        sections, notes = plan_queries.read_plan_sections(session, survey_id)
-    if treatments is None:
-        notes.append(f"Treatments: the ready set {READY_SET!r} in US dollars; see pavescope treatments.")
-    say(f"Planning {len(sections):,} sections over {years} years ...")
-    made = make_plan(
-        sections,
-        chosen,
-        PlanSettings(years=years, yearly_budget=budget),
-        strategy=strategy,
-    )
-    made |= {
-        "network": network,
-        "survey": survey,
-        "yearly_budget": budget,
-        "years": years,
-        "treatments": [treatment.name for treatment in chosen],
-        "notes": [*made["notes"], *notes],
-    }
-    _say_plan(made)
-    write_json(json, made)
+        asked = plan_actions.PlanRequest(
+            survey_id=survey_id,
+            name=name or "",
+            years=years,
+            first_year=first_year or plan_actions.next_year(),
+            yearly_budget=budget,
+            treatment_set=treatment_set,
+            treatments=None if treatments is None else read_treatments(treatments),
+            strategy=strategy,
+            preventive_share=preventive_share,
+            target_percent=target,
+            currency=currency,
+            scenarios=name is not None or target is not None or preventive_share is not None,
+            draws=draws,
+        )
+        request = plan_actions.request_values(session, actor, asked)
+    say(f"Planning {network!r} over {years} years ...")
+    made = planning.make_plan(actor.agency_id, request)
+    values = made.result | {"scenarios": made.scenarios}
+    if name is not None:
+        values["plan_id"] = _save(actor, made)
+    _say_plan(values)
+    if asked.scenarios:
+        _say_scenarios(made.scenarios)
+    if name is not None:
+        say(f"Saved as {name!r}.")
+    write_json(json, values)
 
 
-def treatments(
-    out: Annotated[Path, typer.Argument(help="CSV file to write.", dir_okay=False)],
-    ready: Annotated[
-        str, typer.Option("--set", help='"US city averages" or "Metric, without costs".')
-    ] = READY_SET,
-) -> None:
-    """Write a ready set of treatments as CSV, to be edited and given to `plan`."""
-    from engine.errors import SettingsError
-    from engine.treatment_sets import TREATMENT_SETS
-    from engine.treatments import treatments_to_csv
+def _save(actor: "Actor", made: "MadePlan") -> int:
+    from app.actions import record_event, require
+    from db.session import transaction
+    from engine.vocabulary import Role
+    from jobs import planning
 
-    if ready not in TREATMENT_SETS:
-        raise SettingsError(f"There is no set {ready!r}.", f"Use one of: {'; '.join(TREATMENT_SETS)}.")
-    if out.exists():
-        raise SettingsError(f"{out} exists already.", "Name another file: edited costs are not overwritten.")
-    out.write_text(treatments_to_csv(TREATMENT_SETS[ready]), encoding="utf-8")
-    say(f"{len(TREATMENT_SETS[ready])} treatments are in {out}.")
-
-
-def read_treatments(file: Path) -> "tuple[Treatment, ...]":
-    """Read a set from CSV.
-
-    Raises:
-        SettingsError: names the file, the row and the remedy.
-    """
-    from engine.errors import SettingsError
-    from engine.treatments import treatments_from_csv
-
-    try:
-        return treatments_from_csv(file.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as problem:
-        raise SettingsError(f"{file} is not UTF-8 text.", "Save it as CSV in UTF-8.") from problem
-    except SettingsError as problem:
-        raise SettingsError(f"{file}: {problem.what}", problem.remedy) from problem
+    require(actor, Role.ENGINEER, "make a plan")
+    with transaction() as session:
+        plan_id = planning.store_plan(session, actor.agency_id, made, job_id=None, created_by=actor.user_id)
+        record_event(session, actor, "plan.make", made.request["name"], plan=plan_id)
+    return plan_id
 
 
 def _say_plan(made: dict[str, Any]) -> None:
     projects = made["projects"]
     if projects:
         say_table(
-            ["Year", "Road", "From (m)", "To (m)", "Treatment", "Cost", "Index"],
+            [
+                "Year",
+                "Road",
+                "From (m)",
+                "To (m)",
+                "Treatment",
+                f"Cost ({made['currency']})",
+                "Index",
+                "Stays",
+            ],
             [_line(project) for project in projects[:MOST_LINES]],
         )
     if len(projects) > MOST_LINES:
@@ -111,20 +121,25 @@ def _say_plan(made: dict[str, Any]) -> None:
     _say_years(made["condition_by_year"], made["without_plan"], made["cost_by_year"])
     surveyed = made["condition_now"]
     say(
-        f"{len(projects)} projects for {made['total_cost']:,.0f}. Now: index {surveyed['average']:.1f}, "
-        f"{surveyed['good_or_fair_percent']:.0f} % good or fair, backlog {surveyed['backlog']:,.0f}."
+        f"{len(projects)} projects for {made['total_cost']:,.0f} {made['currency']}. Now: index "
+        f"{surveyed['average']:.1f}, {surveyed['good_or_fair_percent']:.0f} % good or fair, backlog "
+        f"{surveyed['backlog']:,.0f}."
     )
     say(
         f"Benefit {made['objective']:,.1f} index x km x years at mean traffic; no plan gives more than "
         f"{made['bound']:,.1f} (gap {100 * made['gap']:.2f} %). {made['seconds']:.1f} s."
     )
-    if any(curve["source"] == "assumed" for curve in made["curves"]):
-        say("Note: how fast the roads lose condition is assumed.")
+    for curve in made["curves"]:
+        road = f"{curve['functional_class'] or 'any class'}, {curve['surface'] or 'any surface'}"
+        say(f"Deterioration of {road}: {curve['described']}.")
+    if draws := made.get("stability", {}).get("draws"):
+        say(f"Stays: in how many of {draws} draws of the surveyed condition the project is still planned.")
     for note in made["notes"]:
         say(f"Note: {note}")
 
 
 def _line(project: dict[str, Any]) -> list[Any]:
+    stays = project.get("stays_percent")
     return [
         project["year"],
         project["road"],
@@ -133,6 +148,7 @@ def _line(project: dict[str, Any]) -> list[Any]:
         project["treatment"],
         f"{project['cost']:,.0f}",
         f"{project['index_before']:.0f} to {project['index_after']:.0f}",
+        None if stays is None else f"{stays:.0f} %",
     ]
 
 
@@ -152,5 +168,23 @@ def _say_years(
                 f"{year['backlog']:,.0f}",
             ]
             for year, left, cost in zip(conditions, without, costs, strict=True)
+        ],
+    )
+
+
+def _say_scenarios(scenarios: Sequence[dict[str, Any]]) -> None:
+    say_table(
+        ["Scenario", "Budget a year", "Cost", "Benefit", "Index at the end", "Good or fair (%)", "Backlog"],
+        [
+            [
+                one["scenario"],
+                "no limit" if one["yearly_budget"] is None else f"{one['yearly_budget']:,.0f}",
+                f"{one['total_cost']:,.0f}",
+                f"{one['objective']:,.1f}",
+                f"{one['average']:.1f}",
+                f"{one['good_or_fair_percent']:.0f}",
+                f"{one['backlog']:,.0f}",
+            ]
+            for one in scenarios
         ],
     )

@@ -8,13 +8,15 @@ import pytest
 from sqlalchemy import update
 from typer.testing import CliRunner
 
-from app import actions
+from app import actions, plan_actions
 from app.cli import app
 from app.layers import index_ends
+from db import plan_store
 from db.models import Network, Section, SectionResult, Survey
 from db.plan_queries import read_plan_sections
 from db.session import reading, transaction
 from engine.errors import SettingsError
+from engine.vocabulary import WishKind
 from tests.unit.web.measured import UNSURVEYED, WEAR, Measured, fill_measured
 
 both = pytest.mark.usefixtures("database")
@@ -29,6 +31,12 @@ def plan(folder: Path, *arguments: object) -> dict[str, Any]:
     made: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     made["said"] = ended.output
     return made
+
+
+def treatments(*arguments: object) -> str:
+    ended = CliRunner().invoke(app, ["treatments", *map(str, arguments)])
+    assert ended.exit_code == 0, ended.exception or ended.output
+    return ended.output
 
 
 def refusal(*arguments: object) -> str:
@@ -63,14 +71,18 @@ def test_more_money_is_never_worse_and_the_best_plan_beats_the_worst_first(tmp_p
 @both
 def test_a_plan_has_the_agencys_keys_and_says_why(tmp_path: Path) -> None:
     fill_measured()
-    made = plan(tmp_path, *HOW, "--budget", 300_000, "--years", 2)
+    made = plan(tmp_path, *HOW, "--budget", 300_000, "--years", 2, "--first-year", 2030)
     assert made.keys() >= {
         "objective", "bound", "gap", "cost_by_year", "projects", "condition_by_year", "seconds"
     }  # fmt: skip
     assert made["projects"]
     for project in made["projects"]:
         assert set(project["section_ids"]) <= WEAR.keys()
-        assert project["year"] in (1, 2) and project["cost"] > 0 and project["treatment"] in project["reason"]
+        assert (
+            project["year"] in (2030, 2031)
+            and project["cost"] > 0
+            and project["treatment"] in project["reason"]
+        )
     assert {left["section_id"]: left["reason"] for left in made["unplanned"]}[UNSURVEYED] == (
         "The survey gave this section no condition index."
     )
@@ -118,12 +130,23 @@ def test_the_plan_reads_what_the_shown_analysis_left() -> None:
 def test_a_set_of_treatments_is_written_edited_and_read(tmp_path: Path) -> None:
     fill_measured()
     file = tmp_path / "ours.csv"
-    assert CliRunner().invoke(app, ["treatments", str(file)]).exit_code == 0
-    again = CliRunner().invoke(app, ["treatments", str(file)]).exception
+    treatments("export", file)
+    again = CliRunner().invoke(app, ["treatments", "export", str(file)]).exception
     assert isinstance(again, SettingsError) and "exists already" in again.what
-    ready = plan(tmp_path, *HOW, "--budget", 200_000, "--years", 2)
-    same = plan(tmp_path, *HOW, "--budget", 200_000, "--years", 2, "--treatments", file)
-    assert same["projects"] == ready["projects"] and same["notes"] != ready["notes"]
+    few = (*HOW, "--budget", 200_000, "--years", 2)
+    ready = plan(tmp_path, *few)
+    same = plan(tmp_path, *few, "--treatments", file)
+    assert same["projects"] == ready["projects"]
+
+    assert "version 1" in treatments("import", file, "--name", "Ours")
+    assert "version 2" in treatments("import", file, "--name", "Ours")
+    listed = tmp_path / "sets.json"
+    said = treatments("list", "--json", listed)
+    sets = {one["name"]: one for one in json.loads(listed.read_text(encoding="utf-8"))}
+    assert "Ours" in said and sets["Ours"]["version"] == 2 and sets["Metric, without costs"]["ready"]
+    assert plan(tmp_path, *few, "--set", "Ours")["projects"] == ready["projects"]
+    treatments("delete", "Ours")
+    assert "no set of treatments named 'Ours'" in refusal(*few, "--set", "Ours")
 
     lines = file.read_text(encoding="utf-8").splitlines()
     broken = "\n".join([*lines[:3], lines[3].replace("3.3", "cheap", 1), *lines[4:]])
@@ -133,8 +156,33 @@ def test_a_set_of_treatments_is_written_edited_and_read(tmp_path: Path) -> None:
     file.write_bytes("name;Größe".encode("latin-1"))
     assert "not UTF-8" in refusal(*HOW, "--treatments", file)
     blank = tmp_path / "metric.csv"
-    CliRunner().invoke(app, ["treatments", str(blank), "--set", "Metric, without costs"])
+    treatments("export", blank, "--set", "Metric, without costs")
     assert "Row 1 (Crack seal) has no unit cost" in refusal(*HOW, "--treatments", blank)
+    assert "8 have no unit cost yet" in treatments("import", blank, "--name", "Metres")
+
+
+@both
+def test_a_named_plan_is_saved_with_wishes_scenarios_and_target(tmp_path: Path) -> None:
+    measured = fill_measured()
+    actor = actions.local_actor()
+    r11 = measured.sections["R1-1"]
+    plan_actions.set_wish(actor, r11, WishKind.PIN, treatment="Slurry seal", year=2031)
+    made = plan(
+        tmp_path, *HOW, "--budget", 80_000, "--years", 3, "--first-year", 2030, "--name", "Council",
+        "--target", 50, "--currency", "EUR",
+    )  # fmt: skip
+    assert ["R1-1"] in [p["section_ids"] for p in made["projects"] if p["fixed"] and p["year"] == 2031]
+    assert [one["scenario"] for one in made["scenarios"]] == ["nothing", "worst-first", "budget", "target"]
+    assert "Saved as 'Council'" in made["said"] and "Cost (EUR)" in made["said"]
+    assert "%" in made["said"].split("Stays")[1]
+    with reading() as session:
+        (saved,) = plan_store.plans_of(session, actor.agency_id, measured.survey)
+        stored = plan_store.get_plan(session, actor.agency_id, made["plan_id"])
+    assert (saved["id"], saved["name"], saved["currency"]) == (made["plan_id"], "Council", "EUR")
+    assert stored.result["projects"] == made["projects"]
+    plan(tmp_path, *HOW, "--budget", 80_000, "--years", 3)
+    with reading() as session:
+        assert len(plan_store.plans_of(session, actor.agency_id, measured.survey)) == 1
 
 
 def forget_metres(measured: Measured) -> None:
@@ -165,9 +213,10 @@ def test_what_no_plan_can_be_made_of_is_said_in_plain_words() -> None:
     assert "runs over no network" in refusal("County", "--survey", "Bare")
     assert "'New' is not analysed" in refusal("County", "--survey", "New")
     assert "No analysed photo" in refusal("County", "--survey", "Off road")
-    assert "budget of year 1 is -5" in refusal(*HOW, "--budget", -5)
-    assert "budget of year 1 is nan" in refusal(*HOW, "--budget", "nan")
+    assert "budget of year 2030 is -5" in refusal(*HOW, "--budget", -5, "--first-year", 2030)
+    assert "is nan. Enter 0 to" in refusal(*HOW, "--budget", "nan")
     assert "years is 0" in refusal(*HOW, "--years", 0)
     assert "strategy 'best'" in refusal(*HOW, "--strategy", "best")
+    assert "target in percent of 140" in refusal(*HOW, "--target", 140)
     forget_metres(measured)
     assert "no results in metres" in refusal(*HOW, "--budget", 1000)
