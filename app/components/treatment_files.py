@@ -39,7 +39,8 @@ def export_set(chosen: dict[str, Any]) -> None:
     """The saved set as CSV."""
     plain_name = re.sub(r"[^\w-]+", "-", chosen["name"]).strip("-") or "treatments"
     st.download_button(
-        "Download as CSV",
+        # Not "Download": the table has a button of that name, whose file cannot be imported.
+        "Export as CSV",
         # the mark makes spreadsheets read it as UTF-8
         lambda: treatments_to_csv(chosen["treatments"]).encode("utf-8-sig"),
         f"{plain_name}.csv",
@@ -82,7 +83,7 @@ def import_set(sets: Sequence[dict[str, Any]], *, unsaved: bool) -> None:
         "List of treatments (CSV)",
         type=["csv"],
         key=f"treatments-csv-{turn}",
-        help="Columns as in a downloaded set: download one, edit it in a spreadsheet, import it here.",
+        help="Columns as in an exported set: export one, edit it in a spreadsheet, import it here.",
     )
     if given is None:
         return

@@ -74,7 +74,8 @@ by the area seen; a section without photos is grey and counts as unknown, not as
     st.markdown(
         "Each says what it was made of: survey, checkpoint, settings, plan, software and time. Empty cells "
         "are not known, never 0. Condition is by cracking alone; lengths and areas by type are those found "
-        "on the surveyed area. A section's cost is its share of its project by length, in the plan's currency."
+        "on the surveyed area. A section's cost is its share of its project by length, in the plan's "
+        "currency."
     )
 with installation:
     st.subheader("This installation")
