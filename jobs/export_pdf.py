@@ -102,6 +102,7 @@ class Report(BaseDocTemplate):  # type: ignore[misc]
             creator=clean(facts.said("software") or "Pavescope"),
             keywords=["pavement", "condition", "maintenance", "priorities"],
             lang="en-GB",
+            initialFontName=REGULAR,
             displayDocTitle=True,
         )
         frame = Frame(

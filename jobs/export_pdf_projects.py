@@ -106,8 +106,8 @@ def _lines_table(lines: Sequence[tuple[str, str]], width: float) -> Flowable:
     """Facts in two columns, read downwards."""
     half = (len(lines) + 1) // 2
     cells = [[paragraph(safe(label), "label"), paragraph(safe(text, 240), "cell")] for label, text in lines]
-    cells += [["", ""]] * (2 * half - len(cells))
-    beside = [[*cells[place], "", *cells[place + half]] for place in range(half)]
+    cells += [[None, None]] * (2 * half - len(cells))
+    beside = [[*cells[place], None, *cells[place + half]] for place in range(half)]
     table = Table(
         beside, colWidths=[width * share for share in (0.145, 0.335, 0.02, 0.145, 0.355)], hAlign="LEFT"
     )

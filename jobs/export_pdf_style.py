@@ -17,11 +17,14 @@ from reportlab.lib.styles import ParagraphStyle
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.platypus import CondPageBreak, Flowable, LongTable, Paragraph, Spacer, TableStyle
+from reportlab.platypus.tables import CellStyle
 
 from engine.errors import MissingLibraryError
 
 # Binary streams as they are: as text they would be a quarter larger.
 rl_config.useA85 = 0
+# Tables name a font even for cells that hold paragraphs; Helvetica would be named and not embedded.
+CellStyle.fontname = "DejaVuSans"
 
 REGULAR, BOLD, ITALIC = "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique"
 INK, MUTED, RULE, PANEL = HexColor("#1b2733"), HexColor("#5b6875"), HexColor("#cfd6dd"), HexColor("#f2f5f8")
@@ -37,8 +40,10 @@ SERIES = tuple(
 )
 _EARLY_TO_LATE = ("#440154", "#3b528b", "#21918c", "#4fb85a", "#b9a800")
 MISSING = "–"
+UNKNOWN = "□"
 LONGEST_CELL = 400
 LONGEST_NUMBER = 16
+MOST_LINES = 24
 LEAST_TEXT = 0.12
 """Part of a table's width that its columns of text keep."""
 GAP = 8.0
@@ -68,11 +73,14 @@ def load_fonts() -> None:
 
 
 def clean(text: object) -> str:
-    """Printable text: without control, format and half characters; line breaks are spaces."""
+    """Printable text: without control, format and half characters, line breaks as spaces, and a box for
+    what the font does not have (DejaVu has all letters of Europe, none of East Asia)."""
+    load_fonts()
+    known = pdfmetrics.getFont(REGULAR).face.charToGlyph
     kept = "".join(
-        " " if char in "\n\r\t\u2028\u2029" else char
+        " " if char.isspace() else char if ord(char) in known else UNKNOWN
         for char in str(text)
-        if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn") or char in "\n\r\t"
+        if char.isspace() or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
     return " ".join(kept.split())
 
@@ -166,8 +174,8 @@ def styles() -> dict[str, ParagraphStyle]:
     """Paragraphs of the report by name."""
     load_fonts()
     body = ParagraphStyle(
-        "body", fontName=REGULAR, fontSize=9, leading=13.2, textColor=INK, spaceAfter=5,
-        allowWidows=0, allowOrphans=0, splitLongWords=1,
+        "body", fontName=REGULAR, bulletFontName=REGULAR, fontSize=9, leading=13.2, textColor=INK,
+        spaceAfter=5, allowWidows=0, allowOrphans=0, splitLongWords=1,
     )  # fmt: skip
 
     def of(name: str, **changes: Any) -> ParagraphStyle:
@@ -240,8 +248,12 @@ def data_table(
     """
     made = styles()
 
+    spread = _column_widths(head, rows, widths, right, width)
+
     def cell(value: object, column: int, *, total: bool) -> Flowable:
-        text = safe(MISSING if value is None else value, LONGEST_CELL)
+        # A row must fit on a page.
+        most = max(12, int(MOST_LINES * (spread[column] - 8) / 4.7))
+        text = safe(MISSING if value is None else value, min(most, LONGEST_CELL))
         style = made["cell_right" if column in right else "cell"]
         return Paragraph(f"<b>{text}</b>" if total else text, style)
 
@@ -251,9 +263,7 @@ def data_table(
     for place, row in enumerate(rows):
         total = last_bold and place == len(rows) - 1
         lines.append([cell(value, column, total=total) for column, value in enumerate(row)])
-    table = LongTable(
-        lines, colWidths=_column_widths(head, rows, widths, right, width), repeatRows=1, hAlign="LEFT"
-    )
+    table = LongTable(lines, colWidths=spread, repeatRows=1, hAlign="LEFT")
     table.setStyle(
         TableStyle(
             [
