@@ -79,7 +79,8 @@ def plan_page(chosen: Chosen, listed: Mapping[str, Any]) -> None:
     links = rows.project_links(projects, chosen.table)
     unplanned = rows.unplanned_rows(plan_data.section_plan(plan_id), chosen.table)
     planned = rows.planned_on(projects, {wish["section_key"] for wish in chosen.wishes})
-    answers, open_ones = answers_of(chosen.wishes, planned, made)
+    blind = chosen.table.loc[chosen.table["condition_index"].isna(), "section_key"]
+    answers, open_ones = answers_of(chosen.wishes, planned, made, set(blind))
     bans_then = priorities_data.bans_at(int(chosen.survey["network_id"]), made["created_at"])
     open_ones += rows.withdrawn(chosen.wishes, projects, bans_then)
     firm = sum(wish["kind"] != WishKind.COMMENT for wish in chosen.wishes)

@@ -1,6 +1,6 @@
 """Which plan the page of priorities shows, how it stands, and whether it keeps what people decided since."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -83,12 +83,20 @@ def answers_of(
     wishes: Sequence[Mapping[str, Any]],
     planned: Mapping[str, Sequence[tuple[int, str]]],
     made: Mapping[str, Any],
+    blind: Collection[str],
 ) -> tuple[dict[tuple[str, str], str], list[str]]:
-    """(section key, kind) -> what the plan makes of a decision; and those that it does not keep, in words."""
+    """(section key, kind) -> what the plan makes of a decision; and those that it does not keep, in words.
+
+    Args:
+        wishes: of `plan_data.wishes`; planned: of `priorities_rows.planned_on`.
+        made: of `priorities_data.plan_summary`; blind: keys of sections without a condition index.
+    """
     answers, open_ones = {}, []
     for wish in wishes:
         key = wish["section_key"]
         kept, said = honoured(wish, planned.get(key, ()), made)
+        if wish["kind"] == WishKind.PIN and key in blind:
+            kept, said = True, "not surveyed, so no plan can take it up"
         answers[key, str(wish["kind"])] = said
         if not kept:
             what = "pinned" if wish["kind"] == WishKind.PIN else "forbidden"

@@ -21,12 +21,10 @@ from app.components.measures import AREA_SHARE, INDEX
 from app.components.priorities_plan import answers_of, comments_of
 from app.components.priorities_table import condition_csv, projects_csv
 from app.plan_actions import PlanRequest
-from db import plan_queries, plan_store
-from db.models import AuditEvent, Plan, Section, SectionResult, Survey, User, UserRole
+from db.models import AuditEvent, Section, SectionResult, Survey, User, UserRole
 from db.session import reading, transaction
-from engine.plan_request import settings_of, treatments_from_values
-from engine.planning import make_plan
 from engine.vocabulary import Role, WishKind
+from jobs.planning import make_plan, store_plan
 from tests.unit.web.measured import UNSURVEYED, Measured, fill_measured
 from tests.unit.web.rows import Filled
 from tests.unit.web.test_pages import open_page, said
@@ -42,28 +40,14 @@ def measured(empty_app: None) -> Measured:
 def planned(measured: Measured, **asked: Any) -> int:
     """A plan of the survey as the job makes it, with the wishes of now; its id."""
     actor = identity.current_actor()
+    wanted = {"yearly_budget": BUDGET, "first_year": 2027, "name": "Council", "draws": 20, **asked}
+    with reading() as session:
+        values = plan_actions.request_values(
+            session, actor, PlanRequest(measured.survey, scenarios=False, **wanted)
+        )
+    made = make_plan(actor.agency_id, values)
     with transaction() as session:
-        request = PlanRequest(
-            measured.survey, **{"yearly_budget": BUDGET, "first_year": 2027, "name": "Council", **asked}
-        )
-        values = plan_actions.request_values(session, actor, request)
-        treatments = treatments_from_values(values["treatments"])
-        sections, notes = plan_queries.read_plan_sections(session, measured.survey)
-        fixed, forbidden, more = plan_store.wishes_for_plan(
-            session, measured.network, values["first_year"], values["years"], treatments
-        )
-        result = make_plan(sections, treatments, settings_of(values, fixed, forbidden), draws=20)
-        survey = session.get_one(Survey, measured.survey)
-        names = [treatment.name for treatment in treatments]
-        row = Plan(
-            agency_id=actor.agency_id, survey_id=survey.id, checkpoint_id=survey.shown_checkpoint_id,
-            settings_hash=survey.shown_settings_hash, name=values["name"], request=values, scenarios=[],
-            result={**result, "currency": values["currency"], "treatments": names, "notes": [*notes, *more]},
-            created_by=actor.user_id,
-        )  # fmt: skip
-        session.add(row)
-        session.flush()
-        return row.id
+        return store_plan(session, actor.agency_id, made, job_id=None, created_by=actor.user_id)
 
 
 def lists(page: AppTest) -> dict[str, pd.DataFrame]:
@@ -276,9 +260,11 @@ def test_what_a_plan_makes_of_wishes(measured: Measured) -> None:
     }
     on = {"A": [(2027, "Crack seal"), (2029, "Overlay")]}
 
-    def answer(kind: WishKind, treatment: str | None, year: int | None) -> tuple[bool, str]:
+    def answer(
+        kind: WishKind, treatment: str | None, year: int | None, blind: set[str] | None = None
+    ) -> tuple[bool, str]:
         wish = {"section_key": "A", "kind": kind, "treatment": treatment, "year": year, "comment": ""}
-        said_of, open_ones = answers_of([wish], on, made)
+        said_of, open_ones = answers_of([wish], on, made, blind or set())
         return not open_ones, said_of["A", kind]
 
     assert answer(WishKind.PIN, "Overlay", 2029) == (True, "in this plan")
@@ -288,6 +274,7 @@ def test_what_a_plan_makes_of_wishes(measured: Measured) -> None:
         and "2027 to 2029" in answer(WishKind.PIN, "Overlay", 2040)[1]
     )
     assert answer(WishKind.PIN, "Gold", 2028) == (True, "the plan's treatments have none of that name")
+    assert answer(WishKind.PIN, "Overlay", 2028, {"A"}) == (True, "not surveyed, so no plan can take it up")
     assert answer(WishKind.FORBID, None, None)[0] is False
     assert answer(WishKind.FORBID, "Overlay", 2028) == (True, "kept by this plan")
     assert answer(WishKind.FORBID, "Overlay", None) == (False, "not in this plan yet: it has Overlay in 2029")
