@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app import plan_actions
-from app.components.messages import show_error
+from app.components.messages import plain, show_error
 from app.components.plan_figures import money
 from app.identity import current_actor
 from engine.errors import EngineError
@@ -45,12 +45,15 @@ def list_plans(plans: Sequence[dict[str, Any]], shown_id: int) -> None:
     )  # fmt: skip
     rows = [plans[row] for row in chosen["selection"]["rows"] if row < len(plans)]
     opening, deleting, told = st.columns([1, 1, 4], vertical_alignment="center")
-    if opening.button("Open", disabled=len(rows) != 1, icon=":material/open_in_new:", width="stretch"):
+    if opening.button("Open it", disabled=len(rows) != 1, icon=":material/open_in_new:", width="stretch"):
         st.query_params["plan"] = str(rows[0]["id"])
         st.rerun()
     with deleting.popover("Delete", disabled=not rows, icon=":material/delete:", width="stretch"):
         names = "this plan" if len(rows) == 1 else f"these {len(rows)} plans"
-        st.write(f"Deletes {names} for everybody in the agency. Files that were made from it stay.")
+        st.write("Deletes for everybody in the agency; files that were made from it stay:")
+        st.markdown(
+            "\n".join(f"- {plain(row['name'])}, made {row['created_at']:%Y-%m-%d %H:%M}" for row in rows)
+        )
         if st.button(f"Delete {names}", key="delete-plans"):
             _delete([row["id"] for row in rows])
     if not rows:

@@ -13,8 +13,7 @@ from app.components.plan_charts import condition_chart, cost_chart
 from app.components.plan_draft import Draft, current_draft, kept_draft
 from app.components.plan_figures import assumptions, budget_words, plan_figures
 from app.components.plan_list import list_plans
-from app.components.plan_map import plan_map
-from app.components.plan_projects import project_list, project_reason, without_project
+from app.components.plan_places import places_and_projects
 from app.components.plan_ready import changed_since, ready_to_plan
 from app.components.plan_scenarios import compare_scenarios
 from app.components.plan_settings import plan_inputs, road_classes
@@ -66,10 +65,10 @@ def settings(survey_id: int, draft: Draft, classes: list[str], has_plan: bool) -
     )  # fmt: skip
 
 
-def show_plan(made: Mapping[str, Any], survey_id: int) -> None:
+def show_plan(made: Mapping[str, Any]) -> None:
     """All that a plan says."""
     st.markdown(f"### {plain(made['name'])}")
-    request, currency = made["request"], made["request"]["currency"]
+    request = made["request"]
     last = request["first_year"] + request["years"] - 1
     st.caption(
         f"{request['first_year']} to {last} · {plain(budget_words(request))} · treatments: "
@@ -84,24 +83,7 @@ def show_plan(made: Mapping[str, Any], survey_id: int) -> None:
     with conditions:
         st.markdown("### What it leads to")
         condition_chart(made)
-    st.markdown("### Where and when")
-    chosen = st.session_state.setdefault(f"plan-chosen-{made['version']}", {"rank": None, "row": None})
-    picked = plan_map(made, projects, plan_data.section_lines(made), chosen["rank"])
-    st.markdown("### Projects")
-    row = project_list(made, projects) if len(projects) else None
-    if not len(projects):
-        st.write("Nothing is done: no section has a treatment that suits it and that the money reaches.")
-    # Map and table choose the same project: whichever was clicked last.
-    rank = picked or (row if row != chosen["row"] else chosen["rank"])
-    chosen["row"] = row
-    if rank != chosen["rank"]:
-        chosen["rank"] = rank
-        st.rerun()  # the map marks it
-    if rank is not None:
-        project_reason(projects[projects["rank"] == rank].iloc[0].to_dict(), currency, survey_id)
-    elif len(projects):
-        st.caption("Select a line, or click a project on the map, to read why.")
-    without_project(plan_data.section_plan(made["id"]))
+    places_and_projects(made, projects)
     st.markdown("### Compared with other plans")
     compare_scenarios(made)
     assumptions(made)
@@ -138,7 +120,7 @@ def draw() -> None:
     stale = any(row["id"] == made["id"] and row["stale"] for row in plans)
     if said := changed_since(made, stale, plan_data.treatment_sets()):
         st.warning(f"This plan is behind: {'; '.join(said)}. Plan again to take it up.")
-    show_plan(made, survey_id)
+    show_plan(made)
     st.markdown("### Plans of this survey")
     list_plans(plans, made["id"])
 
