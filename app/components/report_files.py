@@ -74,7 +74,7 @@ def list_files(
 
 
 def _line(file: Mapping[str, Any], old: str) -> None:
-    what, when, of, download, delete = st.columns([3, 1.8, 2.4, 1.1, 1.1], vertical_alignment="center")
+    what, when, of, buttons = st.columns([3, 1.8, 2.4, 1.4], vertical_alignment="center")
     kind = KINDS[ExportFormat(file["format"])]
     badge = f"  \n:orange-badge[:material/history: out of date] :small[{plain(old)}]" if old else ""
     what.markdown(f"**{kind.icon} {kind.title}**  \n:small[{plain(file['file_name'])}]{badge}")
@@ -87,11 +87,11 @@ def _line(file: Mapping[str, Any], old: str) -> None:
     )
     name = html.escape(file["file_name"], quote=True)
     # Not a link button: that opens an empty tab beside the download.
-    download.html(
+    buttons.html(
         f'<a href="/api/exports/{int(file["id"])}" download="{name}" aria-label="Download {name}" '
         f'style="{LINK}">Download</a>'
     )
-    with delete.popover("Delete", width="stretch"):
+    with buttons.popover("Delete", width="stretch"):
         st.write(f"Delete {plain(file['file_name'])} for good? Copies that were downloaded stay.")
         if st.button("Delete it", key=f"delete-export-{file['id']}"):
             _delete(file)
