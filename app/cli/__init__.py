@@ -22,6 +22,7 @@ from app.cli.models import models_app
 from app.cli.networks import network_app
 from app.cli.output import JsonFile, say, write_json
 from app.cli.plan import plan
+from app.cli.report import report
 from app.cli.survey import survey_app
 from app.cli.train import HELP as TRAIN_HELP
 from app.cli.train import train
@@ -42,6 +43,7 @@ app.command(help=ADAPT_HELP)(adapt)
 app.command(help=BENCHMARK_HELP)(benchmark)
 app.command(help=TRAIN_HELP)(train)
 app.command()(plan)
+app.command()(report)
 app.command()(export)
 app.add_typer(treatments_app, name="treatments")
 app.add_typer(audit_app, name="audit")
