@@ -45,6 +45,8 @@ SHOWN_ROWS = 20_000
 ACTIVE = (JobState.QUEUED, JobState.RUNNING)
 ROLLED = ["surveyed_area_m2", "surveyed_share", "unit_spread"]
 ROLLED += ["condition_index", "hpms_cracking_percent", "unified_crack_index"]
+# The index if all cracking without a severity were the worst that it can be.
+AT_WORST = "condition_index_at_worst"
 
 
 def _frame(statement: Executable) -> pd.DataFrame:
@@ -163,6 +165,7 @@ def section_table(survey_id: int, version: str) -> pd.DataFrame:
             SectionResult.images,
             *measures(SectionResult),
             *(getattr(SectionResult, column) for column in ROLLED),
+            SectionResult.condition["value_low"].as_float().label(AT_WORST),
             Section.west,
             Section.south,
             Section.east,
@@ -173,7 +176,7 @@ def section_table(survey_id: int, version: str) -> pd.DataFrame:
         .where(Survey.id == survey_id)
         .order_by(Section.road, Section.from_m)
     )
-    return table.astype(dict.fromkeys(["images", *MEASURES, *ROLLED], "float64"))
+    return table.astype(dict.fromkeys(["images", *MEASURES, *ROLLED, AT_WORST], "float64"))
 
 
 @st.cache_data(max_entries=50, show_spinner=False)

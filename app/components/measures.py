@@ -102,6 +102,10 @@ INDEX_INTERVAL = (
     "Interval: that of crack density carried through the deduct curves; cracking without a severity counts "
     "as high at its lower end. How wrong the cracks found are in every view alike is not in it."
 )
+AT_BEST = (
+    "At best: part of the cracking has no severity (not measurable at the photos' GSD). The index takes it "
+    "as low; were it medium or high, the class could be worse."
+)
 NOT_TYPED = (
     "Not built: three adjacent parallel cracks in a wheel path are not typed alligator. Where the wheel "
     "paths are not known, networks with pieces of 0.3 to 0.5 m count as block. Potholes are not looked for."

@@ -69,6 +69,7 @@ def draw_map(
     selected: int | None = None,
     marker: tuple[float, float, str] | None = None,
     legend: bool = True,
+    at_best: bool = False,
     photos_from_zoom: int = PHOTOS_FROM_ZOOM,
     height: int = 520,
 ) -> tuple[str, int] | None:
@@ -88,6 +89,7 @@ def draw_map(
         selected: section to mark.
         marker: latitude, longitude and name of one place to mark.
         legend: whether to draw it.
+        at_best: whether some classes are upper bounds, for want of severities; the legend says so.
         photos_from_zoom: the zoom at which single photos appear.
         height: in pixels.
 
@@ -111,7 +113,7 @@ def draw_map(
         "plain_photos": photo_measure != shown,
         "only": None if only is None else list(only),
         "legend_title": _legend_title(measure, statuses) if legend else "",
-        "legend_source": measure.standard if measure and legend else "",
+        "legend_source": _legend_source(measure, at_best) if measure and legend else "",
         "statuses": STATUSES if statuses else None,
         "faint": measure is None,
         "selected": selected,
@@ -181,6 +183,14 @@ def _legend_title(measure: Measure | None, statuses: bool) -> str:
     if measure is None:
         return "Photos" if statuses else ""
     return f"{measure.caption}, {measure.unit}" if measure.unit else measure.caption
+
+
+def _legend_source(measure: Measure, at_best: bool) -> str:
+    return (
+        f"{measure.standard}. Classes at best: part of the cracking has no severity"
+        if at_best
+        else measure.standard
+    )
 
 
 def _home_label(statuses: bool, selected: int | None, marker: object) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.components.figures import measure_figure
-from app.components.measures import AREA_SHARE, DENSITY, HPMS, MEASURES, Measure
+from app.components.measures import AREA_SHARE, AT_BEST, DENSITY, HPMS, INDEX, MEASURES, Measure
 from app.components.spreadsheet import to_csv
 from app.components.text import MISSING, interval, number
 from db.rollup import SPREAD_FLAG
@@ -16,22 +16,32 @@ from db.rollup import SPREAD_FLAG
 WEIGHTED = "Mean of the surveyed sections, weighted by surveyed area."
 
 
-def mean_figure(place: DeltaGenerator, totals: Mapping[str, Any], measure: Measure) -> None:
-    """The measure of the whole network with its interval, or its class where it has no interval."""
+def mean_figure(
+    place: DeltaGenerator, totals: Mapping[str, Any], measure: Measure, at_best: bool = False
+) -> None:
+    """The measure of the whole network with its interval, or its class where it has no interval.
+
+    Args:
+        place: where it is drawn.
+        totals: of the network.
+        measure: which one.
+        at_best: whether some sections' index is an upper bound, for want of severities.
+    """
     label = f"Mean {measure.caption if measure == HPMS else measure.caption.lower()}"
     if measure in (DENSITY, AREA_SHARE):
         measure_figure(place, label, measure, totals, WEIGHTED)
         return
     grade = measure.grade(totals[measure.column])
-    under = f"{grade} · no interval" if grade else "no interval"
-    more = f"{WEIGHTED} {measure.formula}. {measure.standard}."
+    bound = " at best" if at_best and measure == INDEX else ""
+    under = f"{grade}{bound} · no interval" if grade else "no interval"
+    more = f"{WEIGHTED} {measure.formula}. {measure.standard}.{f' {AT_BEST}' if bound else ''}"
     _figure(place, label, number(totals[measure.column], measure.digits, measure.unit), under, more)
 
 
-def network_figures(totals: Mapping[str, Any], measure: Measure) -> None:
+def network_figures(totals: Mapping[str, Any], measure: Measure, at_best: bool = False) -> None:
     """The measure of the whole network, how much of it was surveyed, and how uneven its sections are."""
     cells = st.columns(4)
-    mean_figure(cells[0], totals, measure)
+    mean_figure(cells[0], totals, measure, at_best)
     share = totals["surveyed_share"]
     _figure(
         cells[1],

@@ -8,7 +8,16 @@ import pandas as pd
 import streamlit as st
 
 from app import section_data
-from app.components.measures import GRADES, INDEX, INDEX_INTERVAL, INTERVAL, MEASURES, Measure, severity_words
+from app.components.measures import (
+    AT_BEST,
+    GRADES,
+    INDEX,
+    INDEX_INTERVAL,
+    INTERVAL,
+    MEASURES,
+    Measure,
+    severity_words,
+)
 from app.components.spreadsheet import to_csv
 from app.components.text import interval, words
 from app.layers import MAX_INTERVALS
@@ -25,11 +34,20 @@ def graded_by(measure: Measure) -> Measure:
 
 
 def add_grades(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """The table with `grade`, good, fair or poor, or empty."""
+    """The table with `grade`, good, fair or poor, or empty, and whether that is only so `at_best`."""
     by = graded_by(measure)
-    return table.assign(
-        grade=pd.Series([by.grade(value) for value in table[by.column]], table.index, dtype="object")
-    )
+    grade = pd.Series([by.grade(value) for value in table[by.column]], table.index, dtype="object")
+    # What the roll-up keeps of the worst is rounded to 0.001.
+    ungraded = (by == INDEX) & (table["condition_index_at_worst"] < table["condition_index"] - 0.002)
+    return table.assign(grade=grade, at_best=ungraded & (grade != GRADES[-1]))
+
+
+def class_words(table: pd.DataFrame) -> list[str | None]:
+    """ "good", "good at best", ... of each line of a table with `add_grades`; None without a class."""
+    return [
+        f"{grade} at best" if at_best else grade
+        for grade, at_best in zip(table["grade"], table["at_best"], strict=True)
+    ]
 
 
 def section_filters(table: pd.DataFrame, survey_id: int, version: str, measure: Measure) -> pd.DataFrame:
@@ -113,7 +131,7 @@ def _columns(measure: Measure, largest: float) -> dict[str, Any]:
         ),
         "graded": st.column_config.TextColumn(
             "Class" if by == measure else f"Class by {by.caption.lower()}",
-            help=f"{by.caption}: {by.standard}",
+            help=f"{by.caption}: {by.standard}" + (f". {AT_BEST}" if by == INDEX else ""),
         ),
         **{other.column: _number(other) for other in MEASURES if other != measure},
         "share": st.column_config.NumberColumn(
@@ -166,7 +184,7 @@ def section_list(
     has_ends = low in shown
     ends = zip(shown[low], shown[high], strict=True) if has_ends else ()
     shown["interval"] = [interval(*pair, measure.digits) for pair in ends] if has_ends else ""
-    shown["graded"] = shown["grade"].map(lambda grade: grade.capitalize() if isinstance(grade, str) else None)
+    shown["graded"] = [told.capitalize() if isinstance(told, str) else None for told in class_words(shown)]
     shown["share"] = shown["surveyed_share"] * 100
     uneven = shown["unit_spread"] > SPREAD_FLAG
     shown["spread"] = [
@@ -185,6 +203,8 @@ def section_list(
         column_order=[name for name in filled if name != "interval" or has_ends] or ["road"],
         column_config=_columns(measure, largest),
     )
+    if shown["at_best"].any():
+        st.caption(AT_BEST)
     rows = chosen["selection"]["rows"]
     return int(shown["id"].iloc[rows[0]]) if rows else None
 
@@ -203,7 +223,9 @@ def section_csv(table: pd.DataFrame, measure: Measure, survey_id: int, version: 
     plain = ["road", "section_key", "from_m", "to_m", "length_m", "functional_class", "surface", "direction"]
     plain += ["lane", "lanes", "aadt", "images", "surveyed_area_m2"]
     out = table[plain].assign(surveyed_share_percent=table["surveyed_share"] * 100)
-    out[f"class [{by.caption}; {by.standard}]"] = table["grade"]
+    out[f"class [{by.caption}; {by.standard}]"] = class_words(table)
+    # Without a severity the index is an upper bound, and so is the class.
+    out["condition_index_at_worst"] = table["condition_index_at_worst"]
     for each in MEASURES:
         out[each.csv_name] = table[each.column]
         for end in each.ends:

@@ -11,7 +11,7 @@ from app.components.choose import bounds_of, choose_survey
 from app.components.choose_measure import choose_measure, measure_source
 from app.components.first_steps import first_steps
 from app.components.job_progress import follow_survey, is_active
-from app.components.measures import AREA_SHARE, DENSITY, WHOLE_PICTURE, Measure
+from app.components.measures import AREA_SHARE, DENSITY, INDEX, WHOLE_PICTURE, Measure
 from app.components.messages import empty_state
 from app.components.network_map import draw_map
 from app.components.network_totals import mean_figure
@@ -20,7 +20,7 @@ from app.components.text import number
 
 
 def figures(
-    table: pd.DataFrame, totals: dict[str, int], network: Mapping[str, Any], measure: Measure
+    table: pd.DataFrame, totals: dict[str, int], network: Mapping[str, Any], measure: Measure, at_best: bool
 ) -> None:
     seen = table[table["images"] > 0]
     cells = st.container(horizontal=True)
@@ -39,7 +39,7 @@ def figures(
         height="stretch",
         help=f"{totals['analysed']:,} analysed, {waiting:,} not yet, {totals['failed']:,} failed",
     )
-    mean_figure(cells, network, measure)
+    mean_figure(cells, network, measure, at_best)
     cells.metric(
         "Sections with data",
         number(100 * len(seen) / len(table) if len(table) else None, 0, "%"),
@@ -81,8 +81,10 @@ def draw() -> None:
                 f"so the map shows the cracked area. {WHOLE_PICTURE}"
             )
     follow_survey(survey_id, version)
+    table = add_grades(table, measure)
+    at_best = bool(measure == INDEX and table["at_best"].any())
     if len(table):
-        figures(table, totals, section_data.network_totals(survey_id, version), measure)
+        figures(table, totals, section_data.network_totals(survey_id, version), measure, at_best)
     bounds = bounds_of(table) or data.photo_bounds(survey_id, version)
     if bounds is None:
         empty_state("Nothing to draw", "The survey has no road network and no photo with a position.")
@@ -97,6 +99,7 @@ def draw() -> None:
         measure=measure,
         photo_measure=DENSITY if density else AREA_SHARE,
         largest=0.0 if pd.isna(worst) else float(worst),
+        at_best=at_best,
     )
     st.caption(measure_source(measure))
     if picked and picked[0] == "section":
@@ -105,7 +108,6 @@ def draw() -> None:
         st.switch_page("views/photo.py", query_params={"photo": str(picked[1])})
     if len(table):
         st.subheader("Sections, worst first")
-        table = add_grades(table, measure)
         worst_section = section_list(
             table, measure, survey_id=survey_id, version=version, key=f"map-{survey_id}"
         )

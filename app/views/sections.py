@@ -7,7 +7,7 @@ from app import data, section_data
 from app.components.choose import bounds_of, choose_survey
 from app.components.choose_measure import choose_measure, measure_source
 from app.components.first_steps import first_steps
-from app.components.measures import AREA_SHARE, DENSITY, WHOLE_PICTURE, Measure
+from app.components.measures import AREA_SHARE, DENSITY, INDEX, WHOLE_PICTURE, Measure
 from app.components.messages import empty_state
 from app.components.network_map import draw_map
 from app.components.network_totals import network_figures, road_table
@@ -35,6 +35,7 @@ def section_map(
         measure=measure,
         photo_measure=DENSITY if data.measure_is_density(survey_id, version) else AREA_SHARE,
         largest=0.0 if pd.isna(worst) else float(worst),
+        at_best=bool(measure == INDEX and table["at_best"].any()),
         only=None if len(shown) == len(table) else [int(value) for value in shown["id"]],
         height=430,
     )
@@ -66,8 +67,8 @@ def draw() -> None:
         st.info("No section of this survey has results yet. Open the survey to start the analysis.")
     elif measure == AREA_SHARE:
         st.info(WHOLE_PICTURE)
-    network_figures(section_data.network_totals(survey_id, version), measure)
     table = add_grades(table, measure)
+    network_figures(section_data.network_totals(survey_id, version), measure, bool(table["at_best"].any()))
     shown = section_filters(table, survey_id, version, measure)
     section_map(table, shown, survey_id, int(chosen["network_id"]), version, measure)
     st.caption(measure_source(measure))

@@ -26,6 +26,7 @@ from app.components.index_steps import (
 )
 from app.components.measures import (
     AREA_SHARE,
+    AT_BEST,
     DENSITY,
     GRADE_COLOURS,
     HPMS,
@@ -36,16 +37,25 @@ from app.components.measures import (
     measure_classes,
 )
 from app.components.section_figures import units_words
-from app.components.section_table import add_grades, section_csv, worst_first
+from app.components.section_table import add_grades, class_words, section_csv, worst_first
 from app.components.section_trend import change_words
 from app.components.strip_map import mark_places, unit_steps
-from db.models import AnalysisResult, AuditEvent, Section, SectionResult, Survey, SurveyImage
+from db import rollup
+from db.models import (
+    AnalysisResult,
+    AuditEvent,
+    DistressQuantity,
+    Section,
+    SectionResult,
+    Survey,
+    SurveyImage,
+)
 from db.session import reading, transaction
 from engine.condition import correct_deducts, hpms_class
 from engine.severity import LTPP
-from engine.vocabulary import DistressType
+from engine.vocabulary import DistressType, Severity
 from tests.unit.web.measured import Measured, fill_measured
-from tests.unit.web.rows import Filled
+from tests.unit.web.rows import SETTINGS_HASH, Filled
 from tests.unit.web.test_pages import open_page, said
 
 
@@ -110,6 +120,34 @@ def test_the_csv_names_formulas_and_defuses_formulas(measured: Measured) -> None
     text = section_csv(table, INDEX, measured.survey, version).decode("utf-8-sig")
     last = list(csv.DictReader(io.StringIO(text)))[-1]
     assert last["severity_standard"] == "LTPP: low under 6 mm, high over 19 mm"
+
+
+def test_a_class_without_severities_is_told_as_one_at_best(measured: Measured) -> None:
+    for severity in (Severity.LOW, Severity.NOT_MEASURABLE):
+        with transaction() as session:
+            session.execute(update(DistressQuantity).values(severity=severity))
+            rollup.refresh_sections(session, measured.survey, measured.checkpoint, SETTINGS_HASH)
+        data.section_table.clear()
+        table = add_grades(table_of(measured), INDEX)
+        assert table["at_best"].any() == (severity == Severity.NOT_MEASURABLE)
+    worst = table["condition_index_at_worst"] < table["condition_index"] - 1
+    assert worst.sum() >= 3
+    told = dict(zip(table["section_key"], class_words(table), strict=True))
+    for row in table[worst].to_dict("records"):
+        # poor is as bad as it gets
+        expected = "poor" if row["grade"] == "poor" else f"{row['grade']} at best"
+        assert told[row["section_key"]] == expected
+    assert any("at best" in str(words) for words in told.values()) and told["R2-3"] is None
+    text = section_csv(table, INDEX, measured.survey, "v").decode("utf-8-sig")
+    rows = {row["section_key"].lstrip("'"): row for row in csv.DictReader(io.StringIO(text))}
+    graded = next(head for head in rows["R1-1"] if head.startswith("class ["))
+    assert {key: row[graded] or None for key, row in rows.items()} == told
+    assert sum(row["condition_index_at_worst"] != "" for row in rows.values()) == 5
+    page = open_page("sections", survey=measured.survey)
+    assert not page.error and any(caption.value == AT_BEST for caption in page.caption)
+    assert any("at best" in str(cell) for cell in page.dataframe[0].value["graded"])
+    # classes of cracked area need no severity
+    assert not add_grades(table, HPMS)["at_best"].any()
 
 
 def test_the_table_page_filters_by_road_class_type_and_severity(measured: Measured) -> None:
