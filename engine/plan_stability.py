@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SettingsError
 from engine.plan_inputs import Amount, PlanSection
-from engine.plan_options import Floats, Mask, Options, Whole, make_options
+from engine.plan_options import Floats, Options, Whole, make_options
 from engine.plan_prices import solve_prices
 from engine.plan_problem import Problem
 from engine.plan_result import find_projects
@@ -47,23 +47,19 @@ def add_stability(
     if not 1 <= draws <= MAX_DRAWS:
         raise SettingsError(f"{draws} draws are not possible.", f"Choose 1 to {MAX_DRAWS:,}.")
     options = problem.options
-    each = _prices_of(problem, choice, prices)
     projects = find_projects(problem, choice)
+    if not projects:
+        return
+    each = _prices_of(problem, choice, prices)
     steps = _draw(draws, len(choice), seed)
-    # By year last: what stays in its year stays.
-    wanted = [
-        (rows, np.append(options.treatment, -1) == options.treatment[action]) for rows, action in projects
-    ]
-    wanted += [(rows, np.arange(options.actions + 1) == action) for rows, action in projects]
-    at_each = [_worths_at(options, float(z), each, wanted) for z in GRID]
-    stays = [
-        _stays(options, rows, np.array(found), steps[:, rows])
-        for (rows, _), found in zip(wanted, zip(*at_each, strict=True), strict=True)
-    ]
-    of_project = {
-        (options.sections[rows[0]].id, int(action)): (stays[n], stays[n + len(projects)])
-        for n, (rows, action) in enumerate(projects)
-    }
+    at_each = np.array([_worths_at(options, float(z), each, projects) for z in GRID])
+    of_project, done = {}, 0
+    for rows, action in projects:
+        worths = at_each[:, :, done : done + len(rows)]
+        done += len(rows)
+        of_project[options.sections[rows[0]].id, int(action)] = [
+            _stays(options, rows, worths[:, [way, 2]], steps[:, rows]) for way in (0, 1)
+        ]
     for project in plan["projects"]:
         action = (project["year"] - options.settings.first_year) * len(options.treatments)
         action += [one.name for one in options.treatments].index(project["treatment"])
@@ -100,24 +96,41 @@ def _draw(draws: int, sections: int, seed: int) -> Whole:
     return np.asarray(np.clip(np.searchsorted(GRID + half, numbers), 0, len(GRID) - 1), dtype=np.int64)
 
 
-def _worths_at(options: Options, z: float, each: Floats, wanted: list[tuple[Whole, Mask]]) -> list[Floats]:
-    """Where all sections lie z standard deviations off: (2, n) for each of `wanted`, what its sections are
-    worth with one of its actions (-inf where none triggers), and with the best of all.
+def _worths_at(options: Options, z: float, each: Floats, projects: list[tuple[Whole, int]]) -> Floats:
+    """What the projects' sections are worth where all lie z standard deviations off, (3, sections of all).
+
+    With the project's treatment in any year (-inf where it never triggers); with it in the project's year;
+    with the best of all.
     """
     moved = [_moved(section, z) for section in options.sections]
     settings = replace(options.settings, requirements=())
     other = make_options(moved, options.treatments, options.curves, settings)
     fee = options.mobilisation * each
-    found = []
-    for rows, actions in wanted:
-        share = options.lengths_m[rows] / options.lengths_m[rows].sum()
+    treatment = np.append(options.treatment, -1)
+    action_of = np.concatenate([np.full(len(rows), action) for rows, action in projects])
+    row_of = np.concatenate([rows for rows, _ in projects])
+    share_of = np.concatenate([_shares(options, rows) for rows, _ in projects])
+    found = np.empty((3, len(row_of)))
+    for action in np.unique(action_of):
+        places = np.flatnonzero(action_of == action)
+        rows = row_of[places]
         worth = _worth(options, other.benefit[rows], other.cost_first[rows], other.cost_second[rows], each)
         # Neighbours share one mobilisation, whatever they do.
-        worth -= share[:, None] * (fee[options.first] + fee[options.second])
+        worth -= share_of[places, None] * (fee[options.first] + fee[options.second])
         worth[~other.allowed[rows]] = -np.inf
-        states = actions[options.first] | actions[options.second]
-        found.append(np.stack([worth[:, states].max(axis=1), worth.max(axis=1)]))
+        for way, wanted in enumerate(
+            (treatment == options.treatment[action], np.arange(len(treatment)) == action)
+        ):
+            states = wanted[options.first] | wanted[options.second]
+            found[way, places] = worth[:, states].max(axis=1)
+        found[2, places] = worth.max(axis=1)
     return found
+
+
+def _shares(options: Options, rows: Whole) -> Floats:
+    """(n,) part of a project's length that each of its sections is."""
+    shares: Floats = options.lengths_m[rows] / options.lengths_m[rows].sum()
+    return shares
 
 
 def _worth(options: Options, benefit: Floats, first: Floats, second: Floats, each: Floats) -> Floats:
@@ -131,7 +144,7 @@ def _stays(options: Options, rows: Whole, worths: Floats, steps: Whole) -> float
 
     Args:
         rows: (n,) its sections.
-        worths: (9, 2, n) of `_worths_at` along the grid.
+        worths: (9, 2, n) along the grid: with the project, and with the best of all.
         steps: (draws, n) place on the grid of each section in each draw.
     """
     if all(options.sections[row].index_low is None for row in rows):
@@ -141,7 +154,7 @@ def _stays(options: Options, rows: Whole, worths: Floats, steps: Whole) -> float
     lost = np.where(possible, best - np.where(possible, kept, 0.0), 0.0)
     middle = len(GRID) // 2
     enough = lost[middle].sum() + NO_REASON * np.abs(kept[middle][possible[middle]]).sum()
-    columns, share = np.arange(len(rows)), options.lengths_m[rows] / options.lengths_m[rows].sum()
+    columns, share = np.arange(len(rows)), _shares(options, rows)
     stays = (possible[steps, columns] @ share >= 0.5) & (lost[steps, columns].sum(axis=1) <= enough)
     return float(100 * stays.mean())
 

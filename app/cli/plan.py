@@ -1,6 +1,10 @@
 """`pavescope plan`: what to fix first, when, for how much."""
 
-from collections.abc import Sequence
+import ctypes
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +18,7 @@ if TYPE_CHECKING:
     from jobs.planning import MadePlan
 
 MOST_LINES = 50
+STDOUT, STDERR = 1, 2
 
 
 def plan(
@@ -75,7 +80,8 @@ def plan(
         )
         request = plan_actions.request_values(session, actor, asked)
     say(f"Planning {network!r} over {years} years ...")
-    made = planning.make_plan(actor.agency_id, request)
+    with _solver_aside():
+        made = planning.make_plan(actor.agency_id, request)
     values = made.result | {"scenarios": made.scenarios}
     if name is not None:
         values["plan_id"] = _save(actor, made)
@@ -85,6 +91,21 @@ def plan(
     if name is not None:
         say(f"Saved as {name!r}.")
     write_json(json, values)
+
+
+@contextmanager
+def _solver_aside() -> Iterator[None]:
+    """The solver's library now and then prints a line of its own, which must not get into `--json -`."""
+    library = ctypes.CDLL(None)
+    sys.stdout.flush()
+    kept = os.dup(STDOUT)
+    os.dup2(STDERR, STDOUT)
+    try:
+        yield
+    finally:
+        library.fflush(None)
+        os.dup2(kept, STDOUT)
+        os.close(kept)
 
 
 def _save(actor: "Actor", made: "MadePlan") -> int:
