@@ -58,34 +58,34 @@ def plan_figures(made: Mapping[str, Any]) -> None:
 
 
 def _worth(result: Mapping[str, Any], request: Mapping[str, Any], currency: str) -> None:
-    cells = st.columns(5)
+    cells = st.container(horizontal=True)
     _figure(
-        cells[0], "Gain", number(result["objective"], 0), "index-km-years",
+        cells, "Gain", number(result["objective"], 0), "index-km-years",
         "The area between the condition curves with and without the plan, over its years and ten more, in "
         "index points x km x years; roads with more traffic than the mean count for more.",
     )  # fmt: skip
     at_most = "" if result["gap"] < SAME else "≤ "
     _figure(
-        cells[1], "Gap to the best", f"{at_most}{_percent(result['gap'])}",
+        cells, "Gap to the best", f"{at_most}{_percent(result['gap'])}",
         f"of {number(result['bound'], 0)} at most",
         f"No plan can gain more than {result['bound']:,.1f} with this money; this one gains "
         f"{result['objective']:,.1f}.",
     )  # fmt: skip
     years, budget = request["years"], request["yearly_budget"]
     _figure(
-        cells[2], f"Cost ({plain(currency)})", money(result["total_cost"], ""),
+        cells, f"Cost ({plain(currency)})", money(result["total_cost"], ""),
         "no limit was set" if budget is None else f"of {money(budget * years, '')} in {years} y",
         f"{len(result['projects']):,} projects in {years} {'year' if years == 1 else 'years'}, mobilisation "
         "included, in today's money.",
     )  # fmt: skip
     share = result["preventive_share"]
     _figure(
-        cells[3], "Preventive", MISSING if share is None else number(100 * share, 0, "%"), "of the cost",
+        cells, "Preventive", MISSING if share is None else number(100 * share, 0, "%"), "of the cost",
         "The part of the cost that goes to treatments marked preventive: those that keep good roads good.",
     )  # fmt: skip
     delay = result["cost_of_delay"]
     _figure(
-        cells[4], f"Cost of delay ({plain(currency)})", money(delay, ""), "if all waits 3 years",
+        cells, f"Cost of delay ({plain(currency)})", money(delay, ""), "if all waits 3 years",
         "What reaching the same condition three years later would cost more, over the projects for which a "
         "treatment would then still do it.",
     )  # fmt: skip
@@ -143,7 +143,7 @@ def assumptions(made: Mapping[str, Any]) -> None:
             )
         for curve in result["curves"]:
             who = ", ".join(filter(None, (curve["functional_class"], curve["surface"]))) or "all roads"
-            st.markdown(f"- {plain(who)}: {plain(curve['described'])} ({plain(curve['source'])})")
+            st.markdown(f"- {plain(who)}: {plain(curve['described'])}")
         for note in result["notes"]:
             st.markdown(f"- {plain(note)}")
         if "stability" in result:

@@ -17,8 +17,9 @@ EMPTY_IS_NONE = "Leave it empty to ask for none."
 
 def plan_inputs(
     draft: Draft, sets: Sequence[Mapping[str, Any]], classes: Sequence[str], everything: float
-) -> None:
-    """Draw the inputs and write what they say into the draft's values.
+) -> bool:
+    """Draw the inputs and write what they say into the draft's values; returns whether a plan with them was
+    asked for.
 
     Args:
         draft: of `plan_draft.current_draft`.
@@ -52,7 +53,7 @@ def plan_inputs(
         "Currency", values["currency"], max_chars=LONGEST_CURRENCY, key=f"{key}-currency",
         help="Of the budget and of the set's unit costs. It names the money, nothing is converted.",
     )  # fmt: skip
-    _more(values, key, classes)
+    return _more(values, key, classes)
 
 
 def _replace_set(draft: Draft, name: str) -> None:
@@ -72,7 +73,7 @@ def _budget(values: dict[str, Any], key: str, everything: float) -> None:
     # The draft holds the budget; both inputs show it.
     for one in ids:
         st.session_state.setdefault(one, values["budget"])
-    cells = st.columns([4.4, 1.5, 0.9], vertical_alignment="bottom")
+    cells = st.columns([4.2, 1.5, 1.1], vertical_alignment="bottom")
     off = values["no_limit"]
     step = max(1, top // SLIDER_STEPS)
     cells[0].slider(
@@ -98,8 +99,8 @@ def _took(values: dict[str, Any], key: str, other: str, top: int) -> None:
         st.session_state[other] = values["budget"]
 
 
-def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> None:
-    """What is rarely changed; it counts once it is sent."""
+def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> bool:
+    """What is rarely changed; it counts once it is sent. Returns whether it was just now."""
     with st.expander("More settings", icon=":material/tune:"), st.form(f"{key}-more", border=False):
         cells = st.columns(3)
         share = cells[0].number_input(
@@ -127,12 +128,14 @@ def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> None:
             "Name of the plan", values["name"], max_chars=200, key=f"{key}-name",
             placeholder="years and budget, if left empty",
         )  # fmt: skip
-        if st.form_submit_button("Plan with these settings", icon=":material/play_arrow:"):
+        sent = st.form_submit_button("Plan with these settings", icon=":material/play_arrow:")
+        if sent:
             values.update(
                 preventive_share=None if share is None else share / 100,
                 target_percent=None if target is None else float(target),
                 traffic_exponent=traffic, minimum_index=minimum, carry_over=carry, name=name,
             )  # fmt: skip
+    return sent
 
 
 def _percent(value: float | None, scale: int = 100) -> int | None:

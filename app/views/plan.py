@@ -49,17 +49,18 @@ def settings(survey_id: int, draft: Draft, classes: list[str], has_plan: bool) -
     sets = plan_data.treatment_sets()
     chosen = next((one for one in reversed(sets) if one["name"] == draft["values"]["treatment_set"]), sets[0])
     everything = plan_data.everything_cost(survey_id, chosen["treatments"])
-    plan_inputs(draft, sets, classes, everything)
-    if has_changed(draft):
+    if plan_inputs(draft, sets, classes, everything) or has_changed(draft):
         ask(survey_id, draft)
     first = draft["asked"] is None
     label = "Plan again" if has_plan or not first else "Make the plan"
-    button, told = st.columns([1, 5], vertical_alignment="center")
-    if button.button(label, type="primary" if first else "secondary", icon=":material/play_arrow:",
-                     width="stretch", help="With these settings, and the pins and bans of now."):  # fmt: skip
+    row = st.container(horizontal=True, vertical_alignment="center")
+    if row.button(
+        label, type="primary" if first else "secondary", icon=":material/play_arrow:",
+        help="With these settings, and the pins and bans of now.",
+    ):  # fmt: skip
         ask(survey_id, draft)
         st.rerun()
-    told.caption(
+    row.caption(
         "Every change above makes a new plan at once; earlier ones are kept at the end of the page."
         if not first else "Set the budget, then make the first plan. After that every change makes a new one."
     )  # fmt: skip
@@ -90,8 +91,8 @@ def show_plan(made: Mapping[str, Any]) -> None:
 
 
 def draw() -> None:
-    head, reports, priorities = st.columns([4, 1, 1], vertical_alignment="bottom")
-    head.title("Plan")
+    head = st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="bottom")
+    head.title("Plan", width="content")
     surveys = data.surveys()
     if surveys.empty:
         first_steps()
@@ -102,12 +103,9 @@ def draw() -> None:
         return
     made = choose_plan(survey_id)
     address = {"survey": str(survey_id)} | ({"plan": str(made["id"])} if made else {})
-    reports.page_link(
-        "views/reports.py", label="Reports", icon=":material/description:", query_params=address
-    )
-    priorities.page_link(
-        "views/priorities.py", label="Priorities", icon=":material/flag:", query_params=address
-    )
+    links = head.container(horizontal=True, width="content")
+    links.page_link("views/reports.py", label="Reports", icon=":material/description:", query_params=address)
+    links.page_link("views/priorities.py", label="Priorities", icon=":material/flag:", query_params=address)
     ready = plan_data.treatment_sets()[0]["treatments"]
     draft = current_draft(survey_id, made, plan_data.everything_cost(survey_id, ready))
     settings(survey_id, draft, road_classes(table), made is not None)

@@ -185,8 +185,12 @@ def test_more_settings_count_when_they_are_sent(measured: Measured) -> None:
     work()
     page.run()
     assert not page.exception and "For the council" in said(page)
+    next(box for box in page.text_input if box.label == "Name of the plan").set_value("The same again")
+    press(page, "Plan with these settings")
+    again = plan_jobs()[-1].parameters
+    assert again["name"] == "The same again" and again["target_percent"] == 60.0
     assert "30 % kept for prevention" in str(page.table[1].value.columns.to_list())
-    assert len(plan_jobs()) == 2
+    assert len(plan_jobs()) == 3
 
 
 def test_what_cannot_be_planned_is_refused_and_loses_nothing(measured: Measured) -> None:
