@@ -142,8 +142,9 @@ def _check(treatment: Treatment, where: str) -> None:
     name = treatment.name
     if not name.strip() or len(name) > 100 or any(ord(letter) < 32 for letter in name):
         raise SettingsError(f"{where}: the name is empty, too long or broken.", "Enter 1 to 100 letters.")
-    for column in ("name", "source"):
-        if str(getattr(treatment, column)).startswith(FORMULA_STARTS):
+    for column in ("name", "source", "functional_classes", "surfaces"):
+        value = getattr(treatment, column)
+        if any(text.startswith(FORMULA_STARTS) for text in ([value] if isinstance(value, str) else value)):
             raise SettingsError(
                 f"{where}: {column} begins like a spreadsheet formula.", "Begin it with a letter or digit."
             )

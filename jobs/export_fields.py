@@ -77,7 +77,7 @@ FIELDS: dict[str, tuple[str, str, str]] = {
     ),
     "benefit_cost": ("benef_cost", "benefit per cost", "benefit / cost"),
     "equivalent_annual_cost": ("eq_ann_cst", "see currency, per year", "equivalent annual cost"),
-    "cost_of_delay": ("delay_cost", "see currency", "what a year's delay costs more"),
+    "cost_of_delay": ("delay_cost", "see currency", "how much more the same index costs some years later"),
     "index_before": ("idx_before", "0-100", "condition index before the treatment"),
     "index_after": ("idx_after", "0-100", "condition index after the treatment"),
     "stays_percent": (

@@ -24,6 +24,8 @@ TITLES: dict[str, str] = {
     JobKind.MAKE_PLAN: "Plan maintenance",
     JobKind.EXPORT_SURVEY: "Make files to hand out",
 }
+IN_PERCENT = (JobKind.ADAPT_SURVEY, JobKind.MAKE_PLAN, JobKind.EXPORT_SURVEY)
+"""Their progress counts no photos."""
 BADGES = {
     JobState.QUEUED: ("gray", ":material/hourglass_empty:"),
     JobState.RUNNING: ("blue", ":material/sync:"),
@@ -109,8 +111,8 @@ def _buttons(job: Mapping[str, Any], state: JobState, place: str) -> None:
 def _progress(job: Mapping[str, Any], state: JobState, lead: str = "") -> None:
     done, total = job["progress_done"], job["progress_total"]
     parts = [plain(job["progress_message"])] if job["progress_message"] else []
-    if total and job["kind"] == JobKind.ADAPT_SURVEY:
-        parts.append(f"{100 * done / total:.0f} %")  # it counts no photos
+    if total and job["kind"] in IN_PERCENT:
+        parts.append(f"{100 * done / total:.0f} %")
     elif total:
         parts.append(f"{done:,} of {total:,}")
     left_s = seconds_left(job)

@@ -33,6 +33,10 @@ TORCH_FREE = [
     "app.profile_data",
     "app.rectified_pictures",
     "app.section_data",
+    "app.plan_actions",
+    "app.plan_data",
+    "app.priorities_data",
+    "app.export_actions",
     "app.cli",
     "engine.adaptation_photos",  # the page's advice reads photos with them
     "engine.survey_look",

@@ -86,6 +86,7 @@ def test_all_fields_survive_csv_of_a_spreadsheet() -> None:
         ({"name": " "}, "name is empty"),
         ({"name": "seal"}, "same name as row 1"),
         ({"name": "=HYPERLINK(1)"}, "spreadsheet formula"),
+        ({"surfaces": ("asphalt", "=HYPERLINK(1)")}, "spreadsheet formula"),
         ({"aadt_min": 10, "aadt_max": 5}, "aadt_min 10 is over"),
     ],
 )
