@@ -60,6 +60,8 @@ class RoadMap(Flowable):  # type: ignore[misc]
         layers: from bottom to top; all of them decide the part of the world that is shown.
         marks: numbered discs on top.
         ring: a geometry that a ring is drawn round, for small maps.
+        base: name under which the lowest layer is kept in the file, so that maps of the same size and layer
+            hold it once.
         legend: labelled layers are listed under the map, the topmost first.
     """
 
@@ -71,11 +73,12 @@ class RoadMap(Flowable):  # type: ignore[misc]
         *,
         marks: Sequence[Mark] = (),
         ring: Any = None,
+        base: str = "",
         legend: bool = True,
     ) -> None:
         super().__init__()
         self.width, self.height = width, height
-        self.layers, self.marks, self.ring = layers, marks, ring
+        self.layers, self.marks, self.ring, self.base = layers, marks, ring, base
         self.labels = [layer for layer in reversed(layers) if layer.label] if legend else []
         self.rows = _legend_rows(self.labels, width)
         self.below = LEGEND_HEIGHT * len(self.rows)
@@ -113,18 +116,15 @@ class RoadMap(Flowable):  # type: ignore[misc]
         canvas.setStrokeColor(RULE)
         canvas.setLineWidth(0.5)
         canvas.rect(0, self.below, self.width, self.height - self.below, stroke=1, fill=1)
-        canvas.setLineCap(1)
-        canvas.setLineJoin(1)
-        for layer, lines in zip(self.layers, self.lines, strict=True):
-            canvas.setStrokeColor(layer.colour)
-            canvas.setLineWidth(layer.width)
-            path = canvas.beginPath()
-            for line in lines:
-                at = self._placed(line)
-                path.moveTo(*at[0])
-                for point in at[1:]:
-                    path.lineTo(*point)
-            canvas.drawPath(path, stroke=1, fill=0)
+        for place in range(len(self.layers)):
+            if self.base and place == 0:
+                if not canvas.hasForm(self.base):
+                    canvas.beginForm(self.base)
+                    self._layer(canvas, place)
+                    canvas.endForm()
+                canvas.doForm(self.base)
+            else:
+                self._layer(canvas, place)
         self._ring(canvas)
         for mark in reversed(self.marks):
             self._mark(canvas, mark)
@@ -132,6 +132,19 @@ class RoadMap(Flowable):  # type: ignore[misc]
         self._north(canvas)
         self._legend(canvas)
         canvas.restoreState()
+
+    def _layer(self, canvas: Canvas, place: int) -> None:
+        canvas.setStrokeColor(self.layers[place].colour)
+        canvas.setLineWidth(self.layers[place].width)
+        canvas.setLineCap(1)
+        canvas.setLineJoin(1)
+        path = canvas.beginPath()
+        for line in self.lines[place]:
+            at = self._placed(line)
+            path.moveTo(*at[0])
+            for point in at[1:]:
+                path.lineTo(*point)
+        canvas.drawPath(path, stroke=1, fill=0)
 
     def _ring(self, canvas: Canvas) -> None:
         parts = parts_of(self.ring)

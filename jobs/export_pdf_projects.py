@@ -89,6 +89,7 @@ def _place(
         map_width,
         HIGHEST_PICTURE,
         ring=row["geometry"],
+        base="whole-network",
         legend=False,
     )
     beside = Table([[found, location]], colWidths=[width - map_width, map_width], hAlign="LEFT")
@@ -146,7 +147,10 @@ def _project_lines(facts: Facts, row: Row, sections: Sequence[Row]) -> list[tupl
         ("Cost", money(row["cost"], currency)),
         ("Size", f"{kilometres(row['length_m'])}, {number(row['area_m2'], 0, 'm²')}"),
         ("Index today", with_interval(*index_with_ends(sections), 0)),
-        ("Index then", f"{number(row['index_before'])} before, {number(row['index_after'])} after"),
+        (
+            f"Index in {row['year']}",
+            f"{number(row['index_before'])} before, {number(row['index_after'])} after",
+        ),
         ("Crack density", _density(sections)),
         ("Annual cost", f"{money(row['equivalent_annual_cost'], currency)}, equivalent over its life"),
         ("Benefit", f"{benefit} index-km-years per 1,000"),

@@ -20,7 +20,17 @@ from jobs.export_pdf_charts import axis_steps, compact
 from jobs.export_pdf_condition import condition_layers
 from jobs.export_pdf_facts import gather, lengths_by_grade, worst_photo
 from jobs.export_pdf_maps import RoadMap
-from jobs.export_pdf_style import clean, fitted, load_fonts, money_words, number, safe, shortened
+from jobs.export_pdf_style import (
+    ACCENT,
+    NOT_SURVEYED,
+    clean,
+    fitted,
+    load_fonts,
+    money_words,
+    number,
+    safe,
+    shortened,
+)
 from jobs.export_pictures import LONGEST_PX, Picture, draw_picture
 from tests.unit.export.made_up import SHA, made_up_export
 from tests.unit.export.planned_network import NAMES, drawn_picture, jpeg_size, planned_network
@@ -357,3 +367,18 @@ def _pixels(data: bytes) -> Any:
 
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
+
+
+def test_each_project_is_shown_within_the_whole_network(report: Path) -> None:
+    document = pdfium.PdfDocument(report)
+    shades = []
+    for page in document:
+        text = page.get_textpage().get_text_range()
+        if "Why." not in text or "The first projects" in text:
+            continue
+        pixels = np.asarray(page.render(scale=2).to_numpy())[:, :, ::-1].astype(int)
+        for colour in (NOT_SURVEYED, ACCENT):
+            wanted = np.array([round(255 * level) for level in colour.rgb()])
+            shades.append(int((abs(pixels - wanted).max(axis=2) < 12).sum()))
+    assert len(shades) >= 8
+    assert min(shades) > 100
