@@ -26,10 +26,10 @@ both = pytest.mark.usefixtures("database")
 one = pytest.mark.usefixtures("sqlite_database")
 
 
-def read(filled: Measured, plan_id: int | None = None, **how: bool) -> ExportData:
+def read(filled: Measured, plan_id: int | None = None, distresses: bool = True) -> ExportData:
     with reading() as session:
         agency_id = session.get_one(Survey, filled.survey).agency_id
-        return read_export_data(session, agency_id, filled.survey, plan_id, **how)
+        return read_export_data(session, agency_id, filled.survey, plan_id, distresses=distresses)
 
 
 @both
@@ -47,6 +47,7 @@ def test_sections_photos_and_units_are_as_stored() -> None:
         stored = session.query(SectionResult).filter_by(
             survey_id=filled.survey, section_id=filled.sections["R2-2"]
         ).one()  # fmt: skip
+    assert stored.surveyed_share is not None and stored.quantities is not None
     worst = sections.loc["R2-2"]
     assert worst["condition_index"] == stored.condition_index
     assert worst["condition_index_low"] <= worst["condition_index"] <= worst["condition_index_high"]

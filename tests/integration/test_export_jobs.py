@@ -27,7 +27,7 @@ from jobs.running import run_job
 from tests.integration.exports import fill_exported, save_plan
 from tests.unit.web.measured import fill_measured
 
-WORK_OF = {JobKind.EXPORT_SURVEY: exporting.export_survey}
+WORK_OF: dict[Any, Any] = {JobKind.EXPORT_SURVEY: exporting.export_survey}
 both = pytest.mark.usefixtures("database")
 one = pytest.mark.usefixtures("sqlite_database")
 

@@ -25,7 +25,7 @@ def at(
 def test_a_point_lies_as_far_and_in_the_direction_that_it_was_seen(
     longitude: float, latitude: float, heading: float, right: float, ahead: float
 ) -> None:
-    point = to_degrees(np.array([[right, ahead]]), at(longitude, latitude, heading))[0]
+    point = to_degrees(np.array([[right, ahead]]), longitude, latitude, heading)[0]
     azimuth, _, away_m = GEOD.inv(longitude, latitude, *point)
     seen_m = float(np.hypot(right, ahead))
     assert away_m == pytest.approx(seen_m, abs=0.004)
@@ -35,11 +35,11 @@ def test_a_point_lies_as_far_and_in_the_direction_that_it_was_seen(
 
 
 def test_east_is_to_the_right_of_a_camera_that_looks_north() -> None:
-    east = to_degrees(np.array([[10.0, 0.0]]), at(11.0, 48.0, 0.0))[0]
-    north = to_degrees(np.array([[0.0, 10.0]]), at(11.0, 48.0, 0.0))[0]
+    east = to_degrees(np.array([[10.0, 0.0]]), 11.0, 48.0, 0.0)[0]
+    north = to_degrees(np.array([[0.0, 10.0]]), 11.0, 48.0, 0.0)[0]
     assert east[0] > 11.0 and east[1] == pytest.approx(48.0, abs=1e-8)
     assert north[1] > 48.0 and north[0] == pytest.approx(11.0, abs=1e-8)
-    south = to_degrees(np.array([[10.0, 0.0]]), at(11.0, 48.0, 90.0))[0]
+    south = to_degrees(np.array([[10.0, 0.0]]), 11.0, 48.0, 90.0)[0]
     assert south[1] < 48.0
 
 
@@ -55,7 +55,7 @@ def test_shapes_by_what_is_known() -> None:
     heading = "photo heading"
     assert ways == [heading, heading, heading, "photo point", "photo point", None]
     assert GEOD.geometry_length(shapes[0]) == pytest.approx(2.0, abs=0.003)
-    middle = to_degrees(np.array([[1.0, 1.0]]), places[0])[0]
+    middle = to_degrees(np.array([[1.0, 1.0]]), 11.0, 48.0, 0.0)[0]
     assert (shapes[2].x, shapes[2].y) == pytest.approx(tuple(middle))
     assert (shapes[4].x, shapes[4].y) == (11.0, 48.0) and shapes[5].is_empty
 
@@ -76,3 +76,26 @@ def test_a_photo_without_a_heading_looks_along_its_road(travel: int, heading: fl
     assert place_of(photo, section).heading_deg is None
     photo.longitude = None
     assert np.isnan(place_of(photo, None).longitude)
+
+
+def test_many_at_once_are_as_one_by_one_and_keep_their_bends() -> None:
+    rng = np.random.default_rng(5)
+    drawn: list[tuple[list[list[list[float]]] | None, list[list[float]] | None]] = []
+    places = []
+    for number in range(60):
+        sizes = rng.integers(1, 9, number % 4)
+        lines = [np.cumsum(rng.normal(0, 0.2, (size, 2)), axis=0).tolist() for size in sizes]
+        drawn.append((lines, [[0.0, 0.0], [1.0, 3.0]] if number % 3 else None))
+        places.append(at(11.0 + number / 100, 48.0, float(6 * number) if number % 7 else None))
+    together, ways = place_distresses(places, drawn)
+    for shape, way, place, own in zip(together, ways, places, drawn, strict=True):
+        (alone,), (its_way,) = place_distresses([place], [own])
+        assert shape.equals_exact(alone, 1e-9) and way == its_way
+        lines = [line for line in own[0] or () if len(line) > 1]
+        if way == "photo heading" and lines:
+            truth = sum(float(np.hypot(*np.diff(line, axis=0).T).sum()) for line in lines)
+            assert GEOD.geometry_length(shape) == pytest.approx(truth, rel=0.01, abs=0.01)
+            assert len(shapely.get_parts(shape)) == len(lines)
+    dense = [[[0.0, 0.02 * step] for step in range(200)] + [[1.0, 4.0]]]
+    (line,), _ = place_distresses([at(11.0, 48.0)], [(dense, None)])
+    assert len(line.coords) == 3
