@@ -152,14 +152,15 @@ def _summary(book: _Book, data: ExportData, most_rows: int) -> None:
     sheet = book.file.add_worksheet("Summary")
     sheet.set_column(0, 0, 34)
     sheet.set_column(1, 1, 100, book.wrap)
-    left = book.file.add_format({"align": "left", "valign": "top"})
+    whole = book.file.add_format({"align": "left", "valign": "top", "num_format": "#,##0"})
+    parts = book.file.add_format({"align": "left", "valign": "top", "num_format": "#,##0.00"})
     day = book.file.add_format({"align": "left", "num_format": "yyyy-mm-dd"})
     moment = book.file.add_format({"align": "left", "num_format": "yyyy-mm-dd hh:mm:ss"})
     for row, (name, value) in enumerate(_facts(data, most_rows)):
         book.cell(sheet, row, 0, name, book.head if row == 0 else None)
         text = book.head if row == 0 else book.wrap
-        kind = moment if isinstance(value, datetime) else day if isinstance(value, date) else left
-        book.cell(sheet, row, 1, value, text if isinstance(value, str) else kind)
+        looks = {str: text, datetime: moment, date: day, int: whole, float: parts}
+        book.cell(sheet, row, 1, value, looks.get(type(value)))
     sheet.freeze_panes(1, 0)
 
 
