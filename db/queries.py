@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # GeoPandas is slow to load and of no use here
     from engine.networks import SectionRecord
 
 
-MEASURING = ("agreement", "camera", "measurement_version", "severity_standard")
+MEASURING = ("agreement", "camera", "measurement_version", "potholes", "severity_standard")
 """Settings of a result that say how it was measured, not how it was predicted."""
 
 

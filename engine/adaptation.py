@@ -369,5 +369,6 @@ def _card(
         command=f"pavescope adapt --name {name} --minutes {settings.minutes:g} --seed {settings.seed}",
         data=f"{report['images']} unlabelled photos of the survey; cracks drawn on them; no human label.",
         scores={key: report[key] for key in ("look", "gate", "drift")},
+        class_names=base.class_names if settings.model in (None, base.model) else [],
         created=datetime.now(UTC).isoformat(timespec="seconds"),
     )  # fmt: skip

@@ -14,6 +14,8 @@ CARD_VERSION = 1
 MAX_HEADER_BYTES = 10_000_000
 WEIGHTS_DIR = Path(__file__).resolve().parent / "weights"
 BASE_NAME = "base"
+POTHOLE = "pothole"
+"""Name of an output that marks potholes."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class CheckpointCard:
         origin: "base" for a shipped one, else the name of the checkpoint it was adapted from.
         scores: measured figures, by data set and measure.
         created: ISO 8601 time, UTC.
+        class_names: of a network with several outputs, one for each, such as ["none", "crack", "pothole"];
+            empty: all but the first are cracks.
     """
 
     name: str
@@ -45,6 +49,12 @@ class CheckpointCard:
     origin: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
     created: str = ""
+    class_names: list[str] = field(default_factory=list)
+
+    @property
+    def pothole_class(self) -> int | None:
+        """Which output tells potholes from cracks; None: none does."""
+        return self.class_names.index(POTHOLE) if POTHOLE in self.class_names[1:] else None
 
 
 def base_checkpoint_path() -> Path:
@@ -119,6 +129,7 @@ def read_card(path_or_name: str | Path) -> CheckpointCard:
         known = {f.name for f in fields(CheckpointCard)}
         card = CheckpointCard(**{k: v for k, v in values.items() if k in known})
         sound = 0 < card.threshold < 1 and (card.working_scale is None or card.working_scale > 0)
+        sound &= not card.class_names or len(card.class_names) == card.options.get("classes", 1)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise foreign from error
     if not sound:

@@ -111,4 +111,5 @@ def load_checkpoint(path_or_name: str | Path, device: str = "cpu") -> "tuple[Cra
         if tensors[name].is_floating_point() and not bool(torch.isfinite(tensors[name]).all()):
             raise CheckpointError(f"{path}: weights {name} are not finite.", "Choose another checkpoint.")
     model.load_state_dict(tensors)
+    model.pothole_class = card.pothole_class
     return model.to(device).eval(), card

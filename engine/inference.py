@@ -64,18 +64,19 @@ def fast_bf16(device: str) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def _flipped_probability(model: CrackModel, image: Tensor, flips: bool) -> Tensor:
-    total = model.probability(image)
+def _flipped_probability(model: CrackModel, image: Tensor, flips: bool, potholes: bool) -> Tensor:
+    probability = model.pothole_probability if potholes else model.probability
+    total = probability(image)
     if not flips:
         return total
     axes: tuple[list[int], ...] = ([-1], [-2], [-1, -2])
     for dims in axes:
-        total = total + model.probability(image.flip(dims)).flip(dims)
+        total = total + probability(image.flip(dims)).flip(dims)
     return total / 4
 
 
 def _tile_predictor(
-    model: CrackModel, settings: InferenceSettings, device: str
+    model: CrackModel, settings: InferenceSettings, device: str, potholes: bool
 ) -> Callable[[npt.NDArray[np.uint8]], FloatArray]:
     bf16 = settings.bf16 and fast_bf16(device)
 
@@ -83,7 +84,7 @@ def _tile_predictor(
         # (B, h, w, 3) seen as (B, 3, h, w) is channels_last as it lies: no copy on this side
         image = torch.from_numpy(tiles).to(device).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=bf16):
-            probability = _flipped_probability(model, image, settings.flips)
+            probability = _flipped_probability(model, image, settings.flips, potholes)
         return np.asarray(probability.float().cpu().numpy(), np.float32)
 
     return predict
@@ -100,20 +101,23 @@ def predict_probability_map(
     image_rgb: npt.NDArray[np.uint8],
     settings: InferenceSettings,
     on_tile: Callable[[int, int], None] | None = None,
+    *,
+    potholes: bool = False,
 ) -> FloatArray:
-    """Crack probability of every pixel.
+    """Crack probability of every pixel, or that of potholes.
 
     Args:
         model: on any device; moved to the settings' device and put into evaluation mode.
         image_rgb: uint8 (H, W, 3).
         settings: how.
         on_tile: called with tiles done and tiles in all; may raise `CancelledError` to stop.
+        potholes: predict these instead; the model must have a class of them.
 
     Returns:
         float32 (H, W) in [0, 1], of the image's own size.
 
     Raises:
-        SettingsError: no such device, or tiles that cannot be.
+        SettingsError: no such device, no class of potholes, or tiles that cannot be.
         EngineError: memory does not hold even the smallest tile.
     """
     if image_rgb.ndim != 3 or image_rgb.shape[2] != 3 or image_rgb.dtype != np.uint8 or image_rgb.size == 0:
@@ -131,7 +135,7 @@ def predict_probability_map(
     if small != (width, height):
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         image = np.asarray(cv2.resize(image_rgb, small, interpolation=method), np.uint8)
-    predict = _tile_predictor(model, settings, device)
+    predict = _tile_predictor(model, settings, device, potholes)
     tile_px, overlap_px = settings.tile_px, settings.overlap_px
     batch = 16 if device == "cuda" else 1
     while True:

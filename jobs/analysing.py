@@ -81,6 +81,8 @@ def analyse_survey(job: RunningJob) -> None:
         **(camera.settings if camera else {}),
         "measurement_version": MEASUREMENT_VERSION,
     }
+    if camera is not None and card.pothole_class is not None:
+        how["potholes"] = True
     analysis = Analysis(
         checkpoint_id=checkpoint.id,
         settings=settings,
@@ -241,6 +243,11 @@ def _analyse_image(
         probability = predict_probability_map(
             model, image, analysis.settings, on_tile=lambda _done, _total: job.beat()
         )
+        potholes = None
+        if frame is not None and analysis.how.get("potholes"):
+            potholes = predict_probability_map(
+                model, image, analysis.settings, on_tile=lambda _done, _total: job.beat(), potholes=True
+            )
     except FileNotFoundError:
         missing = (
             f"The stored photo {name} is missing. Restore the storage from its backup, then analyse again."
@@ -255,6 +262,6 @@ def _analyse_image(
     row["probability_hash"] = storage.put(png((probability * 255).round().astype(np.uint8)))
     job.beat()
     how = (probability, analysis.threshold, analysis.agreement)
-    measured = measure_in_pixels(*how) if camera is None else measure_on_ground(*how, camera, frame)
+    measured = measure_in_pixels(*how) if camera is None else measure_on_ground(*how, camera, frame, potholes)
     job.beat()
     return row, measured

@@ -13,7 +13,7 @@ from db import profiles
 from db.models import Survey
 from db.photo_places import PhotoPlace
 from engine.confidence import Agreement, Interval, measure_interval
-from engine.distress import Quantity, TypedDistress, measure_ground
+from engine.distress import Quantity, TypedDistress, measure_ground, quantities
 from engine.frame_chain import Extent, chain_extents, travel_directions
 from engine.geometry import (
     CameraProfile,
@@ -32,10 +32,14 @@ from engine.geometry import (
 )
 from engine.lane_view import too_far_m2
 from engine.measurement import Crack, CrackMeasurement, measure_cracks
+from engine.potholes import pothole_distresses
 from engine.severity import D6433, SeverityStandard, standard_from
 from engine.vocabulary import CameraKind, DistressType
 
 Probability = npt.NDArray[np.float32]
+
+# Likelier than all other classes together.
+POTHOLE_PROBABILITY = 0.5
 
 RESULT_NUMBERS = (
     "crack_pixels",
@@ -187,6 +191,7 @@ def measure_on_ground(
     agreement: Agreement | None,
     camera: Camera,
     frame: GroundFrame | None,
+    potholes: Probability | None = None,
 ) -> Measured:
     """A photo laid on the road; only the lane within `frame` counts.
 
@@ -196,6 +201,7 @@ def measure_on_ground(
         agreement: gives intervals; None: there are none.
         camera: of the survey.
         frame: see `frame_of`.
+        potholes: float32 (H, W), probability of a pothole; None: the network has no such class.
     """
     height_px, width_px = probability.shape
     profile = camera.at_size(width_px, height_px)
@@ -224,8 +230,16 @@ def measure_on_ground(
         "cracked_tiles": found.cracked_tiles,
         "tiles": found.tiles,
     }
-    distresses = [_distress(distress, profile, frame) for distress in found.distresses]
-    return Measured(values, distresses, [_quantity(quantity) for quantity in found.quantities])
+    typed, sums = found.distresses, found.quantities
+    if potholes is not None:
+        left, right = lane_edges_px(profile, frame) or (None, None)
+        holes = surveyed & (rectify(potholes, profile, frame) >= POTHOLE_PROBABILITY)
+        typed += pothole_distresses(
+            holes, gsd_mm_per_px=frame.gsd_mm_per_px, lane_left_px=left, lane_right_px=right
+        )
+        sums = quantities(typed)
+    distresses = [_distress(distress, profile, frame) for distress in typed]
+    return Measured(values, distresses, [_quantity(quantity) for quantity in sums])
 
 
 def _numbers(

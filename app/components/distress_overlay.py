@@ -59,7 +59,7 @@ def _facts(distress: Mapping[str, Any]) -> list[str]:
     if distress["length_m"] is None:
         length = f"{number(distress['length_px'], 0, 'px')} long"
         return [length, f"mean width {number(distress['mean_width_px'], 1, 'px')}"]
-    found = [f"{number(distress['length_m'], 2, 'm')} long"]
+    found = [f"{number(distress['length_m'], 2, 'm')} long"] if distress["length_m"] else []
     if distress["mean_width_mm"] is not None:
         found.append(f"mean width {number(distress['mean_width_mm'], 1, 'mm')}")
     if distress["outline_px"] and distress["area_m2"] is not None:

@@ -108,7 +108,7 @@ AT_BEST = (
 )
 NOT_TYPED = (
     "Not built: three adjacent parallel cracks in a wheel path are not typed alligator. Where the wheel "
-    "paths are not known, networks with pieces of 0.3 to 0.5 m count as block. Potholes are not looked for."
+    "paths are not known, networks with pieces of 0.3 to 0.5 m count as block."
 )
 ONE_PHOTO = "One photo: the interval is that photo's own and says nothing of the rest of the section."
 NO_INTERVAL = "–: this analysis was made before intervals were known."
@@ -117,6 +117,13 @@ WHOLE_PICTURE = (
     "Share of the whole picture: verge, sky and paint count too. "
     "Not a pavement measure until the camera is rectified."
 )
+
+
+def pothole_words(settings: Mapping[str, Any]) -> str:
+    """Whether an analysis looked for potholes; `settings` as saved with its results."""
+    if settings.get("potholes"):
+        return "Potholes: regions of 0.1 m and more; their severity needs depth, which no photo shows."
+    return "Potholes are not looked for: this checkpoint gives no pothole class."
 
 
 def severity_words(settings: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.components.measures import pothole_words
 from app.components.messages import plain
 from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, NO_INTERVAL, WHOLE_PICTURE
 from app.components.text import number, words
@@ -112,7 +113,8 @@ def draw_quantities(photo: Mapping[str, Any], quantities: Sequence[Mapping[str, 
     st.caption(
         f"Severity by {plain(standard.name)}: mean width under {standard.low_below_mm:g} mm low, over "
         f"{standard.high_above_mm:g} mm high, between them medium; alligator cracking by its pattern. "
-        "Longitudinal: within 20° of the lane; transverse: within 20° of across it; zones after AASHTO R 85."
+        "Longitudinal: within 20° of the lane; transverse: within 20° of across it; zones after AASHTO R 85. "
+        f"{pothole_words(photo['settings'])}"
     )
 
 
@@ -125,7 +127,8 @@ def draw_measurements(photo: Mapping[str, Any], distresses: Sequence[Mapping[str
     if photo["error"]:
         st.error(f"This photo could not be analysed: {plain(photo['error'])}")
         return
-    st.table(measurements(photo, len(distresses)).set_index("Measure"), border="horizontal")
+    cracks = sum(row["kind"] != DistressType.POTHOLE for row in distresses)
+    st.table(measurements(photo, cracks).set_index("Measure"), border="horizontal")
     if photo["gsd_mm_per_px"]:
         ahead = photo["camera_kind"] == CameraKind.FORWARD
         pixel = "1 pixel of the rectified picture" if ahead else "1 pixel"

@@ -19,6 +19,7 @@ from app.components.measures import (
     SECTION_INTERVAL,
     UNIFIED,
     Measure,
+    pothole_words,
 )
 from app.components.messages import plain
 from app.components.text import MISSING, chainage, interval, number
@@ -40,7 +41,13 @@ def _metric(place: DeltaGenerator, label: str, value: str, under: str, more: str
 
 
 def section_figures(
-    section: Row, table: pd.DataFrame, photos: int, measure: Measure, rolled: Row, units: int
+    section: Row,
+    table: pd.DataFrame,
+    photos: int,
+    measure: Measure,
+    rolled: Row,
+    units: int,
+    settings: Mapping[str, Any],
 ) -> None:
     """Draw the figures; those of the ground plane only where the section was measured on it.
 
@@ -51,9 +58,10 @@ def section_figures(
         measure: of the survey's photos.
         rolled: `section_data.rolled_up`.
         units: sample units that the whole section has.
+        settings: of the shown analysis, as saved with its results.
     """
     if rolled["condition"]:
-        _condition_figures(section, rolled)
+        _condition_figures(section, rolled, settings)
     cells = st.columns(4)
     alone = section["images"] == 1
     more, remark = (ONE_PHOTO, " · one photo") if alone else (SECTION_INTERVAL, "")
@@ -96,7 +104,7 @@ def units_words(surveyed: Sequence[Mapping[str, Any]], units: int) -> str:
     return f" on {len(surveyed)} of {units} sample units, {needed} needed"
 
 
-def _condition_figures(section: Row, rolled: Row) -> None:
+def _condition_figures(section: Row, rolled: Row, settings: Mapping[str, Any]) -> None:
     condition = rolled["condition"]
     cells = st.columns(4)
     ends = interval(section["condition_index_low"], section["condition_index_high"], 0)
@@ -115,7 +123,7 @@ def _condition_figures(section: Row, rolled: Row) -> None:
             f"{HPMS.formula}. {HPMS.standard}.")  # fmt: skip
     _metric(cells[3], UNIFIED.caption, number(section[UNIFIED.column], 1, "%"), "no interval",
             f"{UNIFIED.formula}. {UNIFIED.standard}.")  # fmt: skip
-    st.caption(NOT_TYPED)
+    st.caption(f"{NOT_TYPED} {pothole_words(settings)}")
 
 
 def unevenness(section: Row) -> None:

@@ -86,7 +86,8 @@ def condition_of(
     distresses = section_data.photo_distresses(survey_id, section_id, version)
     ends_m = (float(section["from_m"]), float(section["to_m"]))
     units = section_data.unit_count(int(survey["network_id"]), ends_m)
-    section_figures(section, table, len(photos), measure, rolled, units)
+    settings = section_data.shown_analysis(survey_id, version).get("settings", {})
+    section_figures(section, table, len(photos), measure, rolled, units, settings)
     unevenness(section)
     if measure == AREA_SHARE:
         st.info(f"In pixels: no GSD, so nothing is given in metres. {WHOLE_PICTURE}")

@@ -22,11 +22,13 @@ class CrackModel(nn.Module, ABC):
         options: keyword arguments the model was made with.
         classes: K.
         stride_px: sides of what `forward_padded` receives are multiples of it.
+        pothole_class: the channel of potholes, by the checkpoint's card; None: all but the first are cracks.
         least_px: and at least this long, for networks that pool; a multiple of `stride_px`, or 1.
     """
 
     stride_px: int = 1
     least_px: int = 1
+    pothole_class: int | None = None
 
     def __init__(self, classes: int = 1, **options: Any) -> None:
         super().__init__()
@@ -78,8 +80,19 @@ class CrackModel(nn.Module, ABC):
 
     @torch.no_grad()
     def probability(self, image: Tensor) -> Tensor:
-        """Probability (B, H, W) in [0, 1], float32, that a pixel is a crack (of any class)."""
+        """Probability (B, H, W) in [0, 1], float32, that a pixel is a crack (of any class but potholes)."""
         logits = self(image).float()
         if self.classes == 1:
             return torch.sigmoid(logits[:, 0])
-        return 1 - torch.softmax(logits, dim=1)[:, 0]
+        share = torch.softmax(logits, dim=1)
+        none = share[:, 0] if self.pothole_class is None else share[:, 0] + share[:, self.pothole_class]
+        return 1 - none
+
+    @torch.no_grad()
+    def pothole_probability(self, image: Tensor) -> Tensor:
+        """Probability (B, H, W) in [0, 1], float32, that a pixel is of the class `pothole_class`."""
+        if self.pothole_class is None:
+            raise SettingsError(
+                "This network tells no potholes.", "Use one whose card names the class `pothole`."
+            )
+        return torch.softmax(self(image).float(), dim=1)[:, self.pothole_class]
