@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from app.actions import Actor
     from jobs.planning import MadePlan
 
+Target = Annotated[
+    float | None,
+    typer.Option(help="Also find the budget that keeps this percentage good or fair at the end."),
+]
+PreventiveShare = Annotated[
+    float | None, typer.Option(help="Also plan with this part of the money (0-1) kept for prevention.")
+]
+Draws = Annotated[
+    int, typer.Option(help="Draws of the surveyed condition: how often does a project stay? 0: none.")
+]
 MOST_LINES = 50
 STDOUT, STDERR = 1, 2
 
@@ -36,16 +46,9 @@ def plan(
         str, typer.Option("--set", help="Set of treatments (see `pavescope treatments list`).")
     ] = "US city averages",
     strategy: Annotated[str, typer.Option(help="optimal, worst-first or nothing.")] = "optimal",
-    target: Annotated[
-        float | None,
-        typer.Option(help="Also find the budget that keeps this percentage good or fair at the end."),
-    ] = None,
-    preventive_share: Annotated[
-        float | None, typer.Option(help="Also plan with this part of the money (0-1) kept for prevention.")
-    ] = None,
-    draws: Annotated[
-        int, typer.Option(help="Draws of the surveyed condition: how often does a project stay? 0: none.")
-    ] = 200,
+    target: Target = None,
+    preventive_share: PreventiveShare = None,
+    draws: Draws = 200,
     currency: Annotated[str, typer.Option(help="Of all money.")] = "USD",
     name: Annotated[str | None, typer.Option(help="Save the plan under this name, for the pages.")] = None,
     json: JsonFile = None,
@@ -82,13 +85,12 @@ def plan(
     say(f"Planning {network!r} over {years} years ...")
     with _solver_aside():
         made = planning.make_plan(actor.agency_id, request)
-    values = made.result | {"scenarios": made.scenarios}
-    if name is not None:
-        values["plan_id"] = _save(actor, made)
+    saved = {} if name is None else {"plan_id": _save(actor, made)}
+    values = made.result | {"scenarios": made.scenarios} | saved
     _say_plan(values)
     if asked.scenarios:
         _say_scenarios(made.scenarios)
-    if name is not None:
+    if saved:
         say(f"Saved as {name!r}.")
     write_json(json, values)
 
