@@ -168,7 +168,7 @@ def _class_row(name: str, rows: Sequence[Row]) -> list[object]:
 
 
 def _spread(facts: Facts) -> list[Flowable]:
-    uneven = sum((row["unit_spread"] or 0) > 25 for row in facts.surveyed)
+    uneven = sum((row["unit_spread"] or 0) > UNEVEN_POINTS for row in facts.surveyed)
     shares = sorted(
         row["surveyed_share_percent"] for row in facts.surveyed if row["surveyed_share_percent"] is not None
     )
@@ -176,15 +176,15 @@ def _spread(facts: Facts) -> list[Flowable]:
     if shares:
         middle = shares[math.ceil(len(shares) / 2) - 1]
         texts.append(
-            f"Half of the surveyed sections were photographed over less than {max(middle, 0):.0f} % of "
+            f"Half of the surveyed sections were photographed over at most {max(math.ceil(middle), 1)} % of "
             "their length."
             if middle < 99.5
             else "At least half of the surveyed sections were photographed over their whole length."
         )
     if uneven:
         texts.append(
-            f"In {counted(uneven, 'section')} the index of the sample units differs by more than 25 points: "
-            "such a section is not of one condition, and a treatment of all of it may be too much or too "
-            "little."
+            f"In {counted(uneven, 'section')} the index of the sample units differs by more than "
+            f"{UNEVEN_POINTS} points: such a section is not of one condition, and a treatment of all of it "
+            "may be too much or too little."
         )
     return [paragraph(" ".join(texts))] if texts else []
