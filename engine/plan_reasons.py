@@ -160,11 +160,10 @@ def _cracks(sections: list[PlanSection]) -> str:
     if not amounts or max(amounts.values()) <= 0:
         return ""
     most = max(amounts, key=lambda kind: amounts[kind])
-    return (
-        f", mostly {most} cracking (density {amounts[most]:.2g} %)"
-        if most != "pothole"
-        else ", with potholes"
-    )
+    if most == "pothole":
+        return ", with potholes"
+    words = "cracks of no known type" if most == "crack" else f"{most} cracking"
+    return f", mostly {words} (density {amounts[most]:.2g} %)"
 
 
 def _instead(options: Options, project: dict[str, Any], rows: Whole, action: int) -> str:
