@@ -11,7 +11,7 @@ from app.components.messages import plain
 from app.components.network_map import AREA_SHARE, DENSITY, INTERVAL, NO_INTERVAL, WHOLE_PICTURE
 from app.components.text import number, words
 from engine.condition import FORMULAS
-from engine.severity import D6433, standard_from
+from engine.severity import D6433, SeverityStandard, standard_from
 from engine.vocabulary import CameraKind, DistressType, LaneZone, Severity
 
 TYPE_ORDER = list(DistressType)
@@ -24,6 +24,8 @@ FORMULA_LABELS = {
     "severity": "Severity",
 }
 ZONE_ORDER = [*LaneZone, None]
+FINE_PX = 5
+"""Cracks of 2 to 2.5 px read up to so wide, see docs/guide/measurement.md."""
 
 
 def measurements(photo: Mapping[str, Any], cracks: int) -> pd.DataFrame:
@@ -85,6 +87,15 @@ def quantity_table(quantities: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
     )
 
 
+def width_words(gsd_mm_per_px: float, standard: SeverityStandard) -> str:
+    """What widths of a few pixels are worth, and the severities that come of them."""
+    widest_mm = FINE_PX * gsd_mm_per_px
+    told = f"Widths of up to {widest_mm:.0f} mm ({FINE_PX} px) are upper bounds: fine cracks are drawn wide."
+    if standard.low_below_mm <= widest_mm:
+        told += f" So a crack just over {standard.low_below_mm:g} mm, graded medium, may be low."
+    return told
+
+
 def draw_quantities(photo: Mapping[str, Any], quantities: Sequence[Mapping[str, Any]]) -> None:
     """The distresses by type, severity and zone, and where the severities come from."""
     if not photo["gsd_mm_per_px"] or photo["surveyed_area_m2"] is None:
@@ -114,7 +125,7 @@ def draw_quantities(photo: Mapping[str, Any], quantities: Sequence[Mapping[str, 
         f"Severity by {plain(standard.name)}: mean width under {standard.low_below_mm:g} mm low, over "
         f"{standard.high_above_mm:g} mm high, between them medium; alligator cracking by its pattern. "
         "Longitudinal: within 20° of the lane; transverse: within 20° of across it; zones after AASHTO R 85. "
-        f"{pothole_words(photo['settings'])}"
+        f"{width_words(photo['gsd_mm_per_px'], standard)} {pothole_words(photo['settings'])}"
     )
 
 

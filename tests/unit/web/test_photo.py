@@ -18,11 +18,12 @@ from app.components.distress_overlay import (
     overlay_shapes,
     road_outline,
 )
-from app.components.photo_measurements import quantity_table
+from app.components.photo_measurements import quantity_table, width_words
 from app.rectified_pictures import at_most, preview_frame
 from db.models import AnalysisResult, CameraProfile, SurveyImage
 from db.session import transaction
 from engine.geometry import DownwardProfile, GroundFrame, plan_frame, to_ground, to_image
+from engine.severity import D6433, LTPP
 from engine.vocabulary import DistressType, Severity
 from tests.unit.web.photo_rows import FORWARD, Measured, distress, measure_ahead
 from tests.unit.web.rows import Filled
@@ -233,3 +234,10 @@ def test_quantities_are_in_the_order_of_types_and_severities() -> None:
 
 def test_a_result_without_distresses_reads_empty(filled: Filled) -> None:
     assert photo_data.distresses(None) == [] and photo_data.quantities(None) == []
+
+
+def test_fine_widths_are_told_as_upper_bounds_where_a_severity_may_hang_on_them() -> None:
+    coarse, fine = width_words(2.0, D6433), width_words(1.0, D6433)
+    assert "up to 10 mm (5 px) are upper bounds" in coarse and "just over 10 mm, graded medium" in coarse
+    assert "up to 5 mm (5 px)" in fine and "medium" not in fine
+    assert "just over 6 mm" in width_words(2.0, LTPP)
