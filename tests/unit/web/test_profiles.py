@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ import shapely
 from sqlalchemy import select
 from streamlit.testing.v1 import AppTest
 
-from app import profile_data
+from app import profile_actions, profile_data
 from app.components.profile_fields import in_words
 from app.components.profile_road import ground_lines, photo_lines, preview_address
+from app.identity import current_actor
 from app.rectified_pictures import preview_frame
 from db.models import CameraProfile, Job, Survey
 from db.session import reading, transaction
@@ -159,9 +161,6 @@ def test_a_calibration_is_queued_once_and_watched(measured: Measured, filled: Fi
 def test_what_calibration_found_is_shown_with_its_uncertainty_until_a_value_changes(
     measured: Measured,
 ) -> None:
-    from app import profile_actions
-    from app.identity import current_actor
-
     calibration = {
         "profile": FORWARD.as_dict(),
         "uncertainty": {"pitch_deg": 0.31, "height_m": 0.04},
@@ -180,6 +179,23 @@ def test_what_calibration_found_is_shown_with_its_uncertainty_until_a_value_chan
     with reading() as session:
         rows = session.scalars(select(CameraProfile).where(CameraProfile.name == "Found")).all()
         assert [row.calibration is not None for row in rows] == [True, True, False]
+
+
+def test_the_survey_links_to_the_cameras_with_its_own_profile_opened(measured: Measured) -> None:
+    actor = current_actor()
+    used = profile_actions.save_profile(actor, "Ours", "forward", FORWARD.as_dict())
+    profile_actions.save_profile(actor, "Another, newer", "forward", FORWARD.as_dict())
+    with reading() as session:
+        survey_id = session.scalars(select(Survey.id)).first()
+    assert survey_id is not None
+    profile_actions.use_profile(actor, survey_id, used)
+    survey = open_page("survey", survey=survey_id)
+    link = next(found.proto for found in survey.get("page_link") if found.proto.label == "Cameras")
+    where = {name: int(ids[0]) for name, ids in parse_qs(link.query_string).items()}
+    assert where == {"survey": survey_id, "profile": used}
+    page = open_page("profiles", **where)
+    assert not page.error
+    assert "Ours" in [box.value for box in page.text_input]
 
 
 def test_another_agencys_profiles_are_not_listed(measured: Measured, filled: Filled) -> None:
