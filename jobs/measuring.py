@@ -232,7 +232,7 @@ def measure_on_ground(
     }
     typed, sums = found.distresses, found.quantities
     if potholes is not None:
-        left, right = lane_edges_px(profile, frame) or (None, None)
+        left, right = lane_edges_px(profile, frame)
         holes = surveyed & (rectify(potholes, profile, frame) >= POTHOLE_PROBABILITY)
         typed += pothole_distresses(
             holes, gsd_mm_per_px=frame.gsd_mm_per_px, lane_left_px=left, lane_right_px=right
