@@ -30,5 +30,9 @@ def measure_source(measure: Measure) -> str:
     """Formula and standard in one line, under a map or table."""
     classes = " No standard gives classes for it: five even ones are drawn."
     if measure.good_fair_poor:
-        classes = " Good takes in D6433's satisfactory, poor all below fair." if measure == INDEX else ""
+        classes = (
+            " Good takes in D6433's satisfactory, poor all below fair; by the index before it is rounded."
+            if measure == INDEX
+            else ""
+        )
     return f"{measure.caption}: {measure.formula}. Standard: {measure.standard}.{classes}"

@@ -127,7 +127,7 @@ def trend_table(trend: pd.DataFrame, measures: list[Measure], survey_id: int) ->
 
 
 def change_words(row: Mapping[Any, Any], here: Mapping[Any, Any], measure: Measure) -> tuple[str, str, str]:
-    """The change between a survey and this one, earlier to later, with its interval; whether it is real; why."""
+    """The change between a survey and this one, earlier to later, with interval; whether it is real; why."""
     if row["survey_id"] == here["survey_id"]:
         return "", "", ""
     if row["not_comparable"] is not None:
