@@ -169,7 +169,9 @@ def _planned(facts: Facts) -> list[str]:
             "<b>The plan has no projects</b>: with its money and its treatments nothing can be done that "
             "helps. What each section lacks is said under “Sections without a project”."
         ]
-    treated = length_of(facts.projects)
+    # A section may be treated twice.
+    keys = {key for project in facts.projects for key in project["keys"]}
+    treated = length_of(facts.by_key[key] for key in keys if key in facts.by_key)
     preventive = plan.get("preventive_share")
     texts = [
         f"<b>What the plan does.</b> {counted(len(facts.projects), 'project')} on {kilometres(treated)}, for "
