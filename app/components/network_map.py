@@ -122,10 +122,7 @@ def draw_map(
         "version": version,
     }
     if marker is not None:
-        latitude, longitude, name = marker
-        folium.CircleMarker(
-            [latitude, longitude], radius=8, color="#d81b60", weight=3, fill=True, tooltip=popup_text(name)
-        ).add_to(chart)
+        _mark(chart, *marker)
     # A feature group may change without the frame of the map being loaded anew.
     layers = folium.FeatureGroup()
     _Layers(config).add_to(layers)
@@ -138,6 +135,12 @@ def draw_map(
         feature_group_to_add=layers,
     )
     return _new_pick(key, answer)
+
+
+def _mark(chart: "_Map", latitude: float, longitude: float, name: str) -> None:
+    folium.CircleMarker(
+        [latitude, longitude], radius=8, color="#d81b60", weight=3, fill=True, tooltip=popup_text(name)
+    ).add_to(chart)
 
 
 def _empty_map(

@@ -53,6 +53,18 @@ def open_section(survey_id: int, section_id: int) -> None:
     st.switch_page("views/section.py", query_params={"survey": str(survey_id), "section": str(section_id)})
 
 
+def say_what_is_shown(survey_id: int, totals: Mapping[str, int], measure: Measure) -> None:
+    if not totals["analysed"] and is_active(survey_id):
+        st.info("The sections take their colour as the photos are analysed.")
+    elif not totals["analysed"]:
+        st.info("This survey has no results yet. Open it to check its photos and start the analysis.")
+    elif measure == AREA_SHARE:
+        st.info(
+            "In pixels: no GSD. Without a ground sampling distance lengths cannot be told in metres, "
+            f"so the map shows the cracked area. {WHOLE_PICTURE}"
+        )
+
+
 def draw() -> None:
     st.title("Network map")
     surveys = data.surveys()
@@ -71,15 +83,7 @@ def draw() -> None:
         measure = choose_measure(table, density)
     totals = data.survey_totals(survey_id, version)
     with note:
-        if not totals["analysed"] and is_active(survey_id):
-            st.info("The sections take their colour as the photos are analysed.")
-        elif not totals["analysed"]:
-            st.info("This survey has no results yet. Open it to check its photos and start the analysis.")
-        elif measure == AREA_SHARE:
-            st.info(
-                "In pixels: no GSD. Without a ground sampling distance lengths cannot be told in metres, "
-                f"so the map shows the cracked area. {WHOLE_PICTURE}"
-            )
+        say_what_is_shown(survey_id, totals, measure)
     follow_survey(survey_id, version)
     table = add_grades(table, measure)
     at_best = bool(measure == INDEX and table["at_best"].any())
