@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pypdf import PdfReader
 
-from jobs.export_pdf import write_pdf
-from jobs.export_pictures import Picture
+from jobs.export.pdf import write_pdf
+from jobs.export.pictures import Picture
 from tests.unit.export.planned_network import drawn_picture, planned_network
 
 PHOTO_PX = (4000, 3000)

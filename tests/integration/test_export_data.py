@@ -11,7 +11,7 @@ from sqlalchemy import delete, update
 from db.models import Agency, AnalysisResult, Plan, SectionResult, Survey, SurveyImage
 from db.session import reading, transaction
 from engine.errors import SettingsError
-from jobs.export_data import (
+from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
     PROJECT_COLUMNS,

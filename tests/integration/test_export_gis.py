@@ -20,7 +20,7 @@ from db.storage import get_storage
 from engine.errors import EngineError
 from engine.vocabulary import ExportFormat
 from jobs.export import make_export
-from jobs.export_overlays import stored_overlays
+from jobs.export.overlays import stored_overlays
 from tests.unit.web.measured import UNSURVEYED, WEAR, Measured, fill_measured
 from tests.unit.web.rows import png
 

@@ -16,9 +16,9 @@ from db.storage import get_storage
 from engine.errors import EngineError
 from engine.vocabulary import DistressType, ExportFormat
 from jobs.export import make_export
-from jobs.export_data import read_export_data
-from jobs.export_pdf_facts import gather, worst_photo
-from jobs.export_pictures import stored_pictures
+from jobs.export.data import read_export_data
+from jobs.export.pdf.facts import gather, worst_photo
+from jobs.export.pictures import stored_pictures
 from tests.integration.exports import save_plan
 from tests.unit.web.measured import Measured, fill_measured
 from tests.unit.web.rows import png

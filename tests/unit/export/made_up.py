@@ -9,7 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from jobs.export_data import (
+from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
     PROJECT_COLUMNS,

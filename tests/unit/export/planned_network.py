@@ -15,7 +15,7 @@ from engine.plan_inputs import PlanSection, PlanSettings
 from engine.plan_scenarios import compare_scenarios
 from engine.planning import make_plan
 from engine.treatment_sets import US_CITY_AVERAGES
-from jobs.export_data import (
+from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
     PROJECT_COLUMNS,
@@ -24,7 +24,7 @@ from jobs.export_data import (
     UNIT_COLUMNS,
     ExportData,
 )
-from jobs.export_pictures import Picture, draw_picture
+from jobs.export.pictures import Picture, draw_picture
 from tests.unit.export.made_up import PROVENANCE
 from tests.unit.planning.networks import road_network
 

@@ -20,20 +20,21 @@ import shapely
 from PIL import Image
 
 from engine.errors import EngineError, SettingsError
-from jobs import export_data, export_gis, export_layers
-from jobs.export_fields import FIELDS, LONGEST_NAME, short_names
-from jobs.export_gis import write_geojson, write_geopackage, write_shapefile
-from jobs.export_kml import write_kml
-from jobs.export_overlays import draw_overlay, write_overlays
-from jobs.export_styles import TYPE_COLOURS, rgb
+from jobs.export import gis, layers
+from jobs.export.data import DISTRESS_COLUMNS, PHOTO_COLUMNS, PROJECT_COLUMNS, SECTION_COLUMNS
+from jobs.export.fields import FIELDS, LONGEST_NAME, short_names
+from jobs.export.gis import write_geojson, write_geopackage, write_shapefile
+from jobs.export.kml import write_kml
+from jobs.export.overlays import draw_overlay, write_overlays
+from jobs.export.styles import TYPE_COLOURS, rgb
 from tests.unit.export.made_up import HOSTILE, PROVENANCE, SHA, made_up_export
 
 CLEAN = HOSTILE.replace("\x07", "")
 LAYERS = {
-    "sections": export_data.SECTION_COLUMNS,
-    "photos": export_data.PHOTO_COLUMNS,
-    "distresses": export_data.DISTRESS_COLUMNS,
-    "projects": export_data.PROJECT_COLUMNS,
+    "sections": SECTION_COLUMNS,
+    "photos": PHOTO_COLUMNS,
+    "distresses": DISTRESS_COLUMNS,
+    "projects": PROJECT_COLUMNS,
 }
 KML = "{http://www.opengis.net/kml/2.2}"
 OGC = "{http://www.opengis.net/ogc}"
@@ -111,7 +112,7 @@ def test_a_geopackage_says_what_it_was_made_from(package: Path) -> None:
         rows(package, "SELECT column_name, description FROM gpkg_data_columns WHERE table_name = 'sections'")
     )
     assert about["crack_density_m_per_m2"] == "crack length / surveyed area (m/m2)"
-    assert set(about) == set(export_data.SECTION_COLUMNS)
+    assert set(about) == set(SECTION_COLUMNS)
 
 
 def test_every_layer_has_a_style_that_fits_its_columns_and_values(package: Path) -> None:
@@ -162,7 +163,7 @@ def test_an_empty_survey_keeps_its_layers_and_columns(tmp_path: Path) -> None:
 def test_large_layers_are_written_in_pieces_without_loss(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_layers, "CHUNK_ROWS", 2)
+    monkeypatch.setattr(layers, "CHUNK_ROWS", 2)
     data = made_up_export()
     seen: list[float] = []
     write_geopackage(data, tmp_path / "out.gpkg", lambda done, _: seen.append(done))
@@ -242,7 +243,7 @@ def test_texts_too_long_for_a_shapefile_are_counted(tmp_path: Path) -> None:
 def test_a_layer_too_large_for_a_shapefile_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(export_gis, "DBF_LIMIT_BYTES", 2000)
+    monkeypatch.setattr(gis, "DBF_LIMIT_BYTES", 2000)
     with pytest.raises(SettingsError, match="GeoPackage"):
         write_shapefile(made_up_export(), tmp_path / "out.zip")
     assert list(tmp_path.iterdir()) == []

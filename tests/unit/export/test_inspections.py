@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from engine.errors import SettingsError
-from jobs.export_data import QUANTITY_COLUMNS, ExportData
-from jobs.export_inspections import write_inspections
+from jobs.export.data import QUANTITY_COLUMNS, ExportData
+from jobs.export.inspections import write_inspections
 from tests.unit.export.made_up import made_up_export
 
 

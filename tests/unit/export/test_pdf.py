@@ -14,13 +14,13 @@ from pypdf.generic import IndirectObject
 
 from engine.errors import CancelledError, EngineError, SettingsError
 from engine.vocabulary import DistressType
-from jobs.export_data import ExportData
-from jobs.export_pdf import PAPERS, write_pdf
-from jobs.export_pdf_charts import axis_steps, compact
-from jobs.export_pdf_condition import condition_layers
-from jobs.export_pdf_facts import gather, lengths_by_grade, worst_photo
-from jobs.export_pdf_maps import RoadMap
-from jobs.export_pdf_style import (
+from jobs.export.data import ExportData
+from jobs.export.pdf import PAPERS, write_pdf
+from jobs.export.pdf.charts import axis_steps, compact
+from jobs.export.pdf.condition import condition_layers
+from jobs.export.pdf.facts import gather, lengths_by_grade, worst_photo
+from jobs.export.pdf.maps import RoadMap
+from jobs.export.pdf.style import (
     clean,
     fitted,
     load_fonts,
@@ -29,7 +29,7 @@ from jobs.export_pdf_style import (
     safe,
     shortened,
 )
-from jobs.export_pictures import LONGEST_PX, Picture, draw_picture
+from jobs.export.pictures import LONGEST_PX, Picture, draw_picture
 from tests.unit.export.made_up import SHA, made_up_export
 from tests.unit.export.planned_network import NAMES, drawn_picture, jpeg_size, planned_network
 

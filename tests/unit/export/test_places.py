@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyproj import Geod
 
-from jobs.export_places import PhotoPlace, place_distresses, place_of, to_degrees
+from jobs.export.places import PhotoPlace, place_distresses, place_of, to_degrees
 
 GEOD = Geod(ellps="WGS84")
 metres = st.floats(-60, 60)

@@ -11,8 +11,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from jobs.export_rows import TABLES, heading, meaning_of, rows_of
-from jobs.export_tables import write_csv, write_excel, write_sections_csv
+from jobs.export.rows import TABLES, heading, meaning_of, rows_of
+from jobs.export.tables import write_csv, write_excel, write_sections_csv
 from tests.unit.export.made_up import HOSTILE, made_up_export
 from tests.unit.export.planned_network import planned_network
 

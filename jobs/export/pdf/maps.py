@@ -12,7 +12,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
-from jobs.export_pdf_style import BOLD, INK, MUTED, PANEL, REGULAR, RULE, fitted
+from jobs.export.pdf.style import BOLD, INK, MUTED, PANEL, REGULAR, RULE, fitted
 
 Points = npt.NDArray[np.float64]
 METRES_PER_DEGREE = 111_195.0

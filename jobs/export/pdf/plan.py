@@ -5,10 +5,10 @@ from typing import Any
 
 from reportlab.platypus import Flowable, KeepTogether, PageBreak
 
-from jobs.export_data import FAIR_INDEX
-from jobs.export_pdf_charts import Columns, Forecast
-from jobs.export_pdf_facts import Facts, Row, length_of, money_by_treatment, total_cost
-from jobs.export_pdf_style import (
+from jobs.export.data import FAIR_INDEX
+from jobs.export.pdf.charts import Columns, Forecast
+from jobs.export.pdf.facts import Facts, Row, length_of, money_by_treatment, total_cost
+from jobs.export.pdf.style import (
     MISSING,
     SERIES,
     Heading,
@@ -23,7 +23,7 @@ from jobs.export_pdf_style import (
     space,
     subheading,
 )
-from jobs.export_pdf_summary import place_of
+from jobs.export.pdf.summary import place_of
 
 MOST_TREATMENTS = len(SERIES)
 MOST_LEFT_OUT = 25

@@ -9,9 +9,9 @@ from reportlab.platypus import (
 )
 from reportlab.platypus.tableofcontents import TableOfContents
 
-from jobs.export_pdf_charts import GradeBar
-from jobs.export_pdf_condition import NOT_MEASURED
-from jobs.export_pdf_facts import (
+from jobs.export.pdf.charts import GradeBar
+from jobs.export.pdf.condition import NOT_MEASURED
+from jobs.export.pdf.facts import (
     GRADE_NAMES,
     Facts,
     Row,
@@ -22,7 +22,7 @@ from jobs.export_pdf_facts import (
     total_cost,
     worst_first,
 )
-from jobs.export_pdf_style import (
+from jobs.export.pdf.style import (
     MISSING,
     PANEL,
     Heading,

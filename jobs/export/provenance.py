@@ -12,7 +12,7 @@ from db.base import utc_now
 from db.models import Plan
 from engine.measurement_version import with_measurement_version
 from engine.vocabulary import PositionSource
-from jobs.export_places import PHOTO_POINT
+from jobs.export.places import PHOTO_POINT
 
 CRS = "EPSG:4326"
 
@@ -24,7 +24,7 @@ def describe(
     distresses: gpd.GeoDataFrame | None,
     sources: Mapping[str, int],
 ) -> dict[str, str]:
-    """The provenance of `jobs.export_data.ExportData`.
+    """The provenance of `jobs.export.data.ExportData`.
 
     Args:
         shown: of `db.export_queries.shown_analysis`.

@@ -20,9 +20,9 @@ from db.index_ends import ends_of_index
 from db.models import Plan
 from engine.condition import paser_of, rating_of
 from engine.vocabulary import Severity
-from jobs.export_places import PhotoPlace, place_distresses, place_of
-from jobs.export_progress import Progress, no_progress
-from jobs.export_provenance import describe
+from jobs.export.places import PhotoPlace, place_distresses, place_of
+from jobs.export.progress import Progress, no_progress
+from jobs.export.provenance import describe
 
 CRS = "EPSG:4326"
 GOOD_INDEX, FAIR_INDEX = 70.0, 55.0

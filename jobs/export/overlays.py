@@ -21,10 +21,10 @@ from engine.errors import EngineError
 from engine.images import load_image
 from engine.spreadsheets import plain_text, safe_cell
 from engine.vocabulary import DistressType
-from jobs.export_data import ExportData
-from jobs.export_layers import plain_value, provenance_text, whole_file
-from jobs.export_progress import Progress, no_progress
-from jobs.export_styles import TYPE_COLOURS, rgb
+from jobs.export.data import ExportData
+from jobs.export.layers import plain_value, provenance_text, whole_file
+from jobs.export.progress import Progress, no_progress
+from jobs.export.styles import TYPE_COLOURS, rgb
 
 LONGEST_PX = 2400
 JPEG_QUALITY = 85

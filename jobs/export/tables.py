@@ -12,9 +12,9 @@ import xlsxwriter
 
 from engine.condition import FORMULAS
 from engine.spreadsheets import LONGEST_CELL, plain_text, safe_cell
-from jobs.export_data import ExportData
-from jobs.export_progress import Progress, no_progress, part_of
-from jobs.export_rows import TABLES, heading, meaning_of, rows_of, unit_of
+from jobs.export.data import ExportData
+from jobs.export.progress import Progress, no_progress, part_of
+from jobs.export.rows import TABLES, heading, meaning_of, rows_of, unit_of
 
 EXCEL_ROWS = 1_048_576
 SHEETS = {

@@ -8,17 +8,17 @@ from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import BaseDocTemplate, Flowable, Frame, NextPageTemplate, PageBreak, PageTemplate
 
 from engine.errors import SettingsError
-from jobs.export_data import ExportData
-from jobs.export_layers import whole_file
-from jobs.export_pdf_condition import condition, maps
-from jobs.export_pdf_facts import Facts, gather
-from jobs.export_pdf_method import glossary, method, provenance
-from jobs.export_pdf_plan import without_project, year_plan
-from jobs.export_pdf_projects import all_places, first_places
-from jobs.export_pdf_style import ACCENT, MUTED, REGULAR, RULE, Heading, clean, fitted, load_fonts
-from jobs.export_pdf_summary import cover, summary
-from jobs.export_pictures import PictureSource
-from jobs.export_progress import Progress, no_progress
+from jobs.export.data import ExportData
+from jobs.export.layers import whole_file
+from jobs.export.pdf.condition import condition, maps
+from jobs.export.pdf.facts import Facts, gather
+from jobs.export.pdf.method import glossary, method, provenance
+from jobs.export.pdf.plan import without_project, year_plan
+from jobs.export.pdf.projects import all_places, first_places
+from jobs.export.pdf.style import ACCENT, MUTED, REGULAR, RULE, Heading, clean, fitted, load_fonts
+from jobs.export.pdf.summary import cover, summary
+from jobs.export.pictures import PictureSource
+from jobs.export.progress import Progress, no_progress
 
 PAPERS = {"A4": A4, "Letter": LETTER}
 SIDE, TOP, BOTTOM = 54.0, 66.0, 54.0

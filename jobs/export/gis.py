@@ -1,4 +1,4 @@
-"""Exports for GIS: GeoPackage, shapefile and GeoJSON (KML: `jobs.export_kml`).
+"""Exports for GIS: GeoPackage, shapefile and GeoJSON (KML: `jobs.export.kml`).
 
 All are in WGS84 (EPSG:4326) and say what they were made from and with.
 """
@@ -19,9 +19,9 @@ import pyogrio
 import shapely
 
 from engine.errors import SettingsError
-from jobs.export_data import CRS, ExportData
-from jobs.export_fields import field, short_names
-from jobs.export_layers import (
+from jobs.export.data import CRS, ExportData
+from jobs.export.fields import field, short_names
+from jobs.export.layers import (
     Layer,
     chunks,
     clean_provenance,
@@ -33,8 +33,8 @@ from jobs.export_layers import (
     whole_file,
     write_layer,
 )
-from jobs.export_progress import Progress, no_progress
-from jobs.export_styles import layer_style, qml, sld
+from jobs.export.progress import Progress, no_progress
+from jobs.export.styles import layer_style, qml, sld
 
 DBF_LIMIT_BYTES = 2 * 1024**3
 DBF_TEXT_BYTES = 254

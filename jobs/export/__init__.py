@@ -9,13 +9,13 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from engine.vocabulary import ExportFormat
-from jobs.export_data import ExportData, read_export_data
-from jobs.export_gis import write_geojson, write_geopackage, write_shapefile
-from jobs.export_inspections import write_inspections
-from jobs.export_kml import write_kml
-from jobs.export_overlays import stored_overlays, write_overlays
-from jobs.export_progress import Progress, no_progress, part_of
-from jobs.export_tables import write_csv, write_excel, write_sections_csv
+from jobs.export.data import ExportData, read_export_data
+from jobs.export.gis import write_geojson, write_geopackage, write_shapefile
+from jobs.export.inspections import write_inspections
+from jobs.export.kml import write_kml
+from jobs.export.overlays import stored_overlays, write_overlays
+from jobs.export.progress import Progress, no_progress, part_of
+from jobs.export.tables import write_csv, write_excel, write_sections_csv
 
 UNFINISHED = ".writing-"
 READING = 0.3
@@ -128,8 +128,8 @@ def _writer(session: Session, agency_id: int, format: ExportFormat, paper: str) 
     """The function of data, path and progress that writes a format."""
     if format is ExportFormat.PDF:
         # Fonts and page layout take a second to load, which no other format needs.
-        from jobs.export_pdf import write_pdf
-        from jobs.export_pictures import stored_pictures
+        from jobs.export.pdf import write_pdf
+        from jobs.export.pictures import stored_pictures
 
         return partial(write_pdf, paper=paper, pictures=stored_pictures(session, agency_id))
     if format is ExportFormat.OVERLAYS:

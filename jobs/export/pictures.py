@@ -18,7 +18,7 @@ from db.storage import Storage, get_storage
 from engine.errors import EngineError
 from engine.images import load_image
 from engine.vocabulary import DistressType
-from jobs.export_styles import TYPE_COLOURS, rgb
+from jobs.export.styles import TYPE_COLOURS, rgb
 
 LONGEST_PX = 900
 """About 250 dots per inch at the width that the report gives a photo."""

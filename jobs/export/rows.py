@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from engine.spreadsheets import plain_text
-from jobs.export_data import (
+from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
     PROJECT_COLUMNS,
@@ -17,7 +17,7 @@ from jobs.export_data import (
     UNIT_COLUMNS,
     ExportData,
 )
-from jobs.export_fields import field
+from jobs.export.fields import field
 
 ROWS_AT_ONCE = 5_000
 ENDS_OF_LINE = ("start_longitude", "start_latitude", "end_longitude", "end_latitude")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.export_data import FAIR_INDEX, GOOD_INDEX, ExportData
+from jobs.export.data import FAIR_INDEX, GOOD_INDEX, ExportData
 
 GRADE_NAMES = ("good", "fair", "poor")
 Row = dict[str, Any]

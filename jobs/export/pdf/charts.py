@@ -9,7 +9,7 @@ from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
-from jobs.export_pdf_style import (
+from jobs.export.pdf.style import (
     BOLD,
     GRADES,
     INK,

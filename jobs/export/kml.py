@@ -9,9 +9,9 @@ from xml.sax.saxutils import escape, quoteattr
 import shapely
 
 from engine.spreadsheets import plain_text
-from jobs.export_data import ExportData
-from jobs.export_fields import field
-from jobs.export_layers import (
+from jobs.export.data import ExportData
+from jobs.export.fields import field
+from jobs.export.layers import (
     Layer,
     chunks,
     export_layers,
@@ -19,8 +19,8 @@ from jobs.export_layers import (
     records,
     whole_file,
 )
-from jobs.export_progress import Progress, no_progress
-from jobs.export_styles import Style, layer_style
+from jobs.export.progress import Progress, no_progress
+from jobs.export.styles import Style, layer_style
 
 FOLDERS = {"sections": "Sections", "projects": "Projects"}
 WIDTHS_PX = {"sections": 4, "projects": 8}

@@ -7,9 +7,9 @@ from typing import Any
 from reportlab.platypus import Flowable, PageBreak
 
 from engine.condition import FORMULAS
-from jobs.export_data import FAIR_INDEX, GOOD_INDEX
-from jobs.export_pdf_facts import Facts
-from jobs.export_pdf_style import (
+from jobs.export.data import FAIR_INDEX, GOOD_INDEX
+from jobs.export.pdf.facts import Facts
+from jobs.export.pdf.style import (
     MISSING,
     Heading,
     bullets,

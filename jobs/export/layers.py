@@ -14,7 +14,7 @@ import pyogrio
 import shapely
 
 from engine.spreadsheets import plain_text
-from jobs.export_data import CRS, ExportData
+from jobs.export.data import CRS, ExportData
 
 CHUNK_ROWS = 50_000
 """Rows written at once: bounds memory, and how long a cancellation waits."""

@@ -7,9 +7,9 @@ from reportlab.lib.colors import Color
 from reportlab.platypus import Flowable, KeepTogether, PageBreak
 
 from engine.condition import RATINGS
-from jobs.export_data import FAIR_INDEX, GOOD_INDEX
-from jobs.export_pdf_charts import Columns
-from jobs.export_pdf_facts import (
+from jobs.export.data import FAIR_INDEX, GOOD_INDEX
+from jobs.export.pdf.charts import Columns
+from jobs.export.pdf.facts import (
     GRADE_NAMES,
     Facts,
     Row,
@@ -19,8 +19,8 @@ from jobs.export_pdf_facts import (
     mean_of,
     worst_first,
 )
-from jobs.export_pdf_maps import Layer, Mark, RoadMap
-from jobs.export_pdf_style import (
+from jobs.export.pdf.maps import Layer, Mark, RoadMap
+from jobs.export.pdf.style import (
     GRADES,
     NOT_SURVEYED,
     Heading,

@@ -7,9 +7,9 @@ from reportlab.platypus import Flowable, Image, KeepTogether, PageBreak, Table, 
 
 from engine.errors import EngineError
 from engine.vocabulary import DistressType
-from jobs.export_pdf_facts import Facts, Row, grade, index_with_ends, mean_of, worst_first, worst_photo
-from jobs.export_pdf_maps import Layer, RoadMap
-from jobs.export_pdf_style import (
+from jobs.export.pdf.facts import Facts, Row, grade, index_with_ends, mean_of, worst_first, worst_photo
+from jobs.export.pdf.maps import Layer, RoadMap
+from jobs.export.pdf.style import (
     ACCENT,
     GAP,
     INK,
@@ -29,10 +29,10 @@ from jobs.export_pdf_style import (
     space,
     with_interval,
 )
-from jobs.export_pdf_summary import place_of
-from jobs.export_pictures import Picture, PictureSource
-from jobs.export_progress import Progress
-from jobs.export_styles import TYPE_COLOURS
+from jobs.export.pdf.summary import place_of
+from jobs.export.pictures import Picture, PictureSource
+from jobs.export.progress import Progress
+from jobs.export.styles import TYPE_COLOURS
 
 PICTURED = 20
 """Projects (without a plan: sections) that get pictures."""

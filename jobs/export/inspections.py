@@ -30,9 +30,9 @@ import pandas as pd
 
 from engine.errors import SettingsError
 from engine.vocabulary import DistressType, Severity
-from jobs.export_data import ExportData
-from jobs.export_progress import Progress, no_progress
-from jobs.export_tables import CsvFile, provenance_lines, write_text
+from jobs.export.data import ExportData
+from jobs.export.progress import Progress, no_progress
+from jobs.export.tables import CsvFile, provenance_lines, write_text
 
 SAMPLE = (
     "NetworkID", "BranchID", "SectionID", "InspectionDate", "SampleNumber", "SampleType", "SampleFrom_m",
