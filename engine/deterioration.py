@@ -13,6 +13,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from engine.errors import SettingsError
+from engine.surfaces import is_concrete, surface_words
 
 Floats = npt.NDArray[np.float64]
 
@@ -24,7 +25,7 @@ SHAPE = 2.0
 # and load).
 CLASS_SCALE_YEARS = {"arterial": 18.0, "collector": 20.0, "local": 23.0}
 OTHER_SCALE_YEARS = 20.0
-SURFACE_FACTORS = {"chip seal": 0.75, "slurry seal": 0.75, "concrete": 1.5}
+SEAL_FACTOR, CONCRETE_FACTOR = 0.75, 1.5
 LEAST_PAIRS = 8
 """Sections surveyed twice that a fit needs."""
 TREATED_RISE = 10.0
@@ -153,8 +154,11 @@ def _chain_curve(stay: Sequence[float]) -> Floats:
 
 def assumed_curve(functional_class: str | None, surface: str | None) -> Deterioration:
     """The editable default of a class and surface; marked as assumed."""
-    road, pavement = (functional_class or "").casefold(), (surface or "").casefold()
-    scale = CLASS_SCALE_YEARS.get(road, OTHER_SCALE_YEARS) * SURFACE_FACTORS.get(pavement, 1.0)
+    scale = CLASS_SCALE_YEARS.get((functional_class or "").casefold(), OTHER_SCALE_YEARS)
+    if is_concrete(surface):
+        scale *= CONCRETE_FACTOR
+    elif {"chip", "slurry"} & set(surface_words(surface)):
+        scale *= SEAL_FACTOR
     return Deterioration(functional_class or "", surface or "", scale)
 
 
