@@ -25,6 +25,8 @@ RATINGS = (
     (0.0, "failed"),
 )
 """Lowest index of each D6433 rating."""
+GOOD_INDEX, FAIR_INDEX = RATINGS[1][0], RATINGS[2][0]
+"""Lowest index of good and of fair: D6433's ratings in three classes, satisfactory being good."""
 PASER_ACTIONS = ((9, "none"), (7, "crack seal"), (5, "preservation"), (3, "overlay"), (1, "reconstruct"))
 """Lowest PASER of each band, and what is usually done there."""
 HPMS_GOOD_BELOW = 5
@@ -179,6 +181,25 @@ def paser_of(index: float) -> int:
 def paser_action(paser: int) -> str:
     """What is usually done in the band of a PASER rating."""
     return next((action for lowest, action in PASER_ACTIONS if paser >= lowest), PASER_ACTIONS[-1][1])
+
+
+def grade_of(value: float | None, good: float, poor: float) -> str | None:
+    """good, fair or poor by where good and poor end; None without a value.
+
+    Where `good` is over `poor` large values are good, and a value on an end is of the better class; else
+    small ones are, and it is fair.
+    """
+    if value is None or math.isnan(value):
+        return None
+    if good > poor:
+        return "good" if value >= good else "fair" if value >= poor else "poor"
+    return "good" if value < good else "fair" if value <= poor else "poor"
+
+
+def is_at_best(index: float | None, at_worst: float | None) -> bool:
+    """Whether an index's class is an upper bound: cracking without a severity could make it worse."""
+    # What a roll-up keeps of the worst is rounded to 0.001.
+    return index is not None and at_worst is not None and index >= FAIR_INDEX and at_worst < index - 0.002
 
 
 def allowed_deducts(highest: float) -> float:
@@ -350,9 +371,7 @@ def hpms_cracking_percent(cracked_area_m2: float, surveyed_area_m2: float) -> in
 
 def hpms_class(percent: float) -> str:
     """ "good", "fair" or "poor" by HPMS cracking percent of an asphalt surface. Source: 23 CFR 490.313."""
-    if percent < HPMS_GOOD_BELOW:
-        return "good"
-    return "poor" if percent > HPMS_POOR_ABOVE else "fair"
+    return grade_of(percent, HPMS_GOOD_BELOW, HPMS_POOR_ABOVE) or "poor"
 
 
 def unified_crack_index(cracked_tiles: int, tiles: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.components.text import number, with_interval
-from engine.condition import FORMULAS, HPMS_GOOD_BELOW, HPMS_POOR_ABOVE, RATINGS
+from engine.condition import FAIR_INDEX, FORMULAS, GOOD_INDEX, HPMS_GOOD_BELOW, HPMS_POOR_ABOVE, grade_of
 from engine.severity import standard_from
 
 # viridis from its pale to its dark end: dark is worse, for colour-blind eyes and on grey prints too.
@@ -64,12 +64,7 @@ class Measure:
 
     def grade(self, value: float | None) -> str | None:
         """good, fair or poor by the standard; None without a value or a standard."""
-        if self.good_fair_poor is None or value is None or math.isnan(value):
-            return None
-        good, poor = self.good_fair_poor
-        if self.large_is_good:
-            return "good" if value >= good else "fair" if value >= poor else "poor"
-        return "good" if value < good else "fair" if value <= poor else "poor"
+        return None if self.good_fair_poor is None else grade_of(value, *self.good_fair_poor)
 
     def shown(self, row: Mapping[Any, Any]) -> str:
         """A row's value with its interval."""
@@ -81,9 +76,8 @@ class Measure:
 
 DENSITY = Measure("crack_density_m_per_m2", "Crack density", "m/m²", 2)
 AREA_SHARE = Measure("crack_area_pct", "Cracked area", "%", 2)
-_LOWEST = {rating: lowest for lowest, rating in RATINGS}
 # D6433's seven ratings in three: good with satisfactory, fair, and poor with all that is worse.
-INDEX = Measure("condition_index", "Condition index", "", 0, (_LOWEST["satisfactory"], _LOWEST["fair"]))
+INDEX = Measure("condition_index", "Condition index", "", 0, (GOOD_INDEX, FAIR_INDEX))
 HPMS = Measure("hpms_cracking_percent", "HPMS cracking", "%", 0, (HPMS_GOOD_BELOW, HPMS_POOR_ABOVE))
 UNIFIED = Measure("unified_crack_index", "Unified Crack Index", "%", 1)
 MEASURES = (INDEX, DENSITY, HPMS, UNIFIED, AREA_SHARE)

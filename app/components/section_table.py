@@ -22,6 +22,7 @@ from app.components.spreadsheet import to_csv
 from app.components.text import interval, words
 from app.layers import MAX_INTERVALS
 from db.rollup import SPREAD_FLAG
+from engine.condition import is_at_best
 from engine.vocabulary import DistressType, Severity
 
 PER_PAGE = 50
@@ -37,9 +38,9 @@ def add_grades(table: pd.DataFrame, measure: Measure) -> pd.DataFrame:
     """The table with `grade`, good, fair or poor, or empty, and whether that is only so `at_best`."""
     by = graded_by(measure)
     grade = pd.Series([by.grade(value) for value in table[by.column]], table.index, dtype="object")
-    # What the roll-up keeps of the worst is rounded to 0.001.
-    ungraded = (by == INDEX) & (table["condition_index_at_worst"] < table["condition_index"] - 0.002)
-    return table.assign(grade=grade, at_best=ungraded & (grade != GRADES[-1]))
+    worst = zip(table["condition_index"], table["condition_index_at_worst"], strict=True)
+    at_best = pd.Series([by == INDEX and is_at_best(*ends) for ends in worst], table.index, dtype=bool)
+    return table.assign(grade=grade, at_best=at_best)
 
 
 def class_words(table: pd.DataFrame) -> list[str | None]:

@@ -9,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.condition import (
+    FAIR_INDEX,
     FORMULAS,
+    GOOD_INDEX,
     ConditionIndex,
     allowed_deducts,
     condition_index,
     correct_deducts,
+    grade_of,
     hpms_class,
     hpms_cracking_percent,
+    is_at_best,
     paser_action,
     paser_of,
     rating_of,
@@ -283,3 +287,13 @@ def test_sample_size() -> None:
 
 def test_every_measure_names_formula_and_standard() -> None:
     assert all(len(entry) == 2 and all(entry) for entry in FORMULAS.values())
+
+
+def test_classes_go_by_the_index_before_rounding_and_are_at_best_where_worse_is_possible() -> None:
+    assert [grade_of(value, GOOD_INDEX, FAIR_INDEX) for value in (100, 70, 69.96, 55, 54.96, 0)] == [
+        "good", "good", "fair", "fair", "poor", "poor",
+    ]  # fmt: skip
+    assert [grade_of(value, 5, 20) for value in (4, 5, 20, 21)] == ["good", "fair", "fair", "poor"]
+    assert grade_of(None, 70, 55) is None and grade_of(math.nan, 70, 55) is None
+    assert is_at_best(80, 60) and not is_at_best(80, 79.999) and not is_at_best(40, 10)
+    assert not is_at_best(80, None) and not is_at_best(None, 3) and not is_at_best(math.nan, math.nan)
