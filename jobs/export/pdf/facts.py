@@ -182,5 +182,11 @@ def money_by_treatment(facts: Facts) -> dict[str, dict[int, float]]:
     return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
 
 
+def road_length(facts: Facts) -> float:
+    """Metres of road that have a project, each section once however often it is treated."""
+    keys = {key for project in facts.projects for key in project["keys"]}
+    return length_of(facts.by_key[key] for key in keys if key in facts.by_key)
+
+
 def total_cost(facts: Facts) -> float:
     return float(sum(project["cost"] or 0.0 for project in facts.projects))

@@ -23,7 +23,7 @@ from jobs.export.pdf.style import (
     space,
     subheading,
 )
-from jobs.export.pdf.summary import place_of
+from jobs.export.pdf.summary import place_of, work_words
 
 MOST_TREATMENTS = len(SERIES)
 MOST_LEFT_OUT = 25
@@ -53,7 +53,12 @@ def year_plan(facts: Facts, width: float) -> list[Flowable]:
         paragraph(_money_words(facts)),
     ]
     if facts.forecast:
-        story += [_cost_chart(facts, width), space(8), _year_table(facts, width), space(6)]
+        story += [
+            _cost_chart(facts, width),
+            space(8),
+            _year_table(facts, width),
+            paragraph(work_words(facts), "note"),
+        ]
         missed = [safe(line["reason"], 300) for line in facts.plan.get("shortfalls", [])]
         story += [*bullets(missed[:MOST_SHORTFALLS]), space(6)]
         story.append(
@@ -148,8 +153,7 @@ def _year_table(facts: Facts, width: float) -> Flowable:
             )
         )
     total = (
-        "All", f"{len(facts.projects):,}", number(length_of(facts.projects) / 1000, 1),
-        number(total_cost(facts)), "", "", "", "", "",
+        "All", f"{len(facts.projects):,}", "", number(total_cost(facts)), "", "", "", "", "",
     )  # fmt: skip
     cost = f"Cost, {shortened(facts.currency, 10)}" if facts.currency else "Cost"
     return data_table(

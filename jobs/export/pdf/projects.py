@@ -29,7 +29,7 @@ from jobs.export.pdf.style import (
     space,
     with_interval,
 )
-from jobs.export.pdf.summary import place_of
+from jobs.export.pdf.summary import place_of, work_words
 from jobs.export.pictures import Picture, PictureSource
 from jobs.export.progress import Progress
 from jobs.export.styles import TYPE_COLOURS
@@ -307,7 +307,6 @@ def all_places(facts: Facts, width: float) -> list[Flowable]:
 
 def _all_projects(facts: Facts, width: float) -> list[Flowable]:
     total = sum(project["cost"] or 0.0 for project in facts.projects)
-    length = sum(project["length_m"] or 0.0 for project in facts.projects)
     rows: list[Sequence[object]] = [
         (
             project["rank"],
@@ -322,7 +321,7 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
         )
         for project in facts.projects[:MOST_ROWS]
     ]
-    rows.append(("", "All projects", "", "", number(length), number(total), "", "", ""))
+    rows.append(("", "All projects", "", "", "", number(total), "", "", ""))
     cost = f"Cost, {shortened(facts.currency, 10)}" if facts.currency else "Cost"
     return [
         Heading("All projects", 0, "all"),
@@ -336,8 +335,9 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
             last_bold=True,
         ),
         paragraph(
-            "Index: when treated → just after. Benefit: area between the condition curves with and without "
-            "the project, in index points × km × years at the network’s mean traffic, per 1,000 of cost. "
+            f"{work_words(facts)} Index: when treated → just after. Benefit: area between the condition curves "
+            "with and without the project, in index points × km × years at the network’s mean traffic, per "
+            "1,000 of cost. "
             "Stays: how often the project stays in the plan when the condition is drawn from its interval.",
             "note",
         ),

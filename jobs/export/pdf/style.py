@@ -123,17 +123,8 @@ def with_interval(value: float | None, low: float | None, high: float | None, di
 
 
 def money(value: float | None, currency: str) -> str:
-    """`USD 12,300`, whole units."""
-    return MISSING if value is None else f"{clean(currency)} {number(value)}".strip()
-
-
-def money_words(value: float | None, currency: str) -> str:
-    """`USD 1.23 million` where it is that much."""
-    if value is None or abs(value) < 1e6:
-        return money(value, currency)
-    size, word = (1e9, "billion") if abs(value) >= 1e9 else (1e6, "million")
-    digits = 2 if abs(value) < 10 * size else 1
-    return f"{clean(currency)} {value / size:,.{digits}f} {word}".strip()
+    """`999,303 USD`, whole units and never in millions, the same on every page."""
+    return MISSING if value is None else number(value, 0, clean(currency))
 
 
 def kilometres(metres: float | None) -> str:

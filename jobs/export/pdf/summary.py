@@ -19,6 +19,7 @@ from jobs.export.pdf.facts import (
     length_of,
     lengths_by_grade,
     mean_of,
+    road_length,
     total_cost,
     worst_first,
 )
@@ -32,7 +33,6 @@ from jobs.export.pdf.style import (
     data_table,
     kilometres,
     money,
-    money_words,
     number,
     paragraph,
     percent,
@@ -49,6 +49,11 @@ YEARS_A_ROW = 10
 def place_of(row: Row) -> str:
     """`Main Street, 0+100 to 0+600`."""
     return f"{row['road'] or ''}, {chainage(row['from_m'])} to {chainage(row['to_m'])}".lstrip(", ")
+
+
+def work_words(facts: Facts) -> str:
+    """`8.3 km of work on 7.3 km of road.`; a section that is treated twice is work twice and road once."""
+    return f"{kilometres(length_of(facts.projects))} of work on {kilometres(road_length(facts))} of road."
 
 
 def cover(facts: Facts, width: float) -> list[Flowable]:
@@ -128,7 +133,7 @@ def _tiles(facts: Facts, width: float) -> Flowable:
     ]
     if facts.has_plan:
         period = f"{facts.years[0]} to {facts.years[-1]}" if facts.years else ""
-        figures.append((money_words(total_cost(facts), facts.currency), f"plan {period}"))
+        figures.append((money(total_cost(facts), facts.currency), f"plan {period}"))
     else:
         figures.append((kilometres(lengths["poor"]), "in poor condition"))
     cells = [[paragraph(safe(value), "figure"), paragraph(safe(words), "label")] for value, words in figures]
@@ -169,13 +174,10 @@ def _planned(facts: Facts) -> list[str]:
             "<b>The plan has no projects</b>: with its money and its treatments nothing can be done that "
             "helps. What each section lacks is said under “Sections without a project”."
         ]
-    # A section may be treated twice.
-    keys = {key for project in facts.projects for key in project["keys"]}
-    treated = length_of(facts.by_key[key] for key in keys if key in facts.by_key)
     preventive = plan.get("preventive_share")
     texts = [
-        f"<b>What the plan does.</b> {counted(len(facts.projects), 'project')} on {kilometres(treated)}, for "
-        f"{money_words(total_cost(facts), currency)} in all"
+        f"<b>What the plan does.</b> {counted(len(facts.projects), 'project')} on "
+        f"{kilometres(road_length(facts))} of road, for {money(total_cost(facts), currency)} in all"
         + (f", {100 * preventive:.0f} % of it preventive." if preventive is not None else ".")
     ]
     if not facts.forecast:
@@ -185,9 +187,9 @@ def _planned(facts: Facts) -> list[str]:
         f"<b>What it changes.</b> At the end of {last['year']} the average index is {last['average']:.0f} "
         f"and {last['good_or_fair_percent']:.0f} % of the length is good or fair. <b>Without it</b>: "
         f"{without['average']:.0f} and {without['good_or_fair_percent']:.0f} %, and the work that is then "
-        f"due would cost {money_words(without['backlog'], currency)} at once "
-        f"(with the plan {money_words(last['backlog'], currency)}, "
-        f"today {money_words(plan['condition_now']['backlog'], currency)})."
+        f"due would cost {money(without['backlog'], currency)} at once "
+        f"(with the plan {money(last['backlog'], currency)}, "
+        f"today {money(plan['condition_now']['backlog'], currency)})."
     )
     return texts
 

@@ -24,7 +24,7 @@ from jobs.export.pdf.style import (
     clean,
     fitted,
     load_fonts,
-    money_words,
+    money,
     number,
     safe,
     shortened,
@@ -124,7 +124,7 @@ def test_the_numbers_are_the_plans(report: Path, network: ExportData) -> None:
     for line in plan["cost_by_year"]:
         assert str(line["year"]) in text
         assert f"{line['cost']:,.0f}" in text
-    assert money_words(plan["total_cost"], "USD") in text
+    assert money(plan["total_cost"], "USD") in text
     end, without = plan["condition_by_year"][-1], plan["without_plan"][-1]
     assert f"At the end of {end['year']} the average index is {end['average']:.0f}" in text
     assert f"Without it: {without['average']:.0f}" in text
@@ -325,7 +325,8 @@ def test_words() -> None:
     load_fonts()
     assert number(-0.2) == "0"
     assert number(None) == number(float("nan")) == "–"
-    assert money_words(1_234_567, "EUR") == "EUR 1.23 million"
+    assert money(1_234_567, "EUR") == "1,234,567 EUR"
+    assert money(12.4, "") == "12"
     assert compact(2_500_000) == "2.5 M"
     assert clean("a\x00\u202e\ud800b\nc 東") == "ab c □"
     assert safe("<&>") == "&lt;&amp;&gt;"
