@@ -18,19 +18,21 @@ from sqlalchemy.orm import Session
 from db import export_queries as queries
 from db.index_ends import ends_of_index
 from db.models import Plan
-from engine.condition import paser_of, rating_of
+from engine.condition import FAIR_INDEX as FAIR_INDEX
+from engine.condition import GOOD_INDEX as GOOD_INDEX
+from engine.condition import grade_of, is_at_best, paser_of, rating_of
 from engine.vocabulary import Severity
 from jobs.export.places import PhotoPlace, place_distresses, place_of
 from jobs.export.progress import Progress, no_progress
 from jobs.export.provenance import describe
 
 CRS = "EPSG:4326"
-GOOD_INDEX, FAIR_INDEX = 70.0, 55.0
-"""Lowest index of the three classes that D6433's ratings are grouped into."""
-
 BEAT_ROWS = 2_000
 ENDS = ("", "_low", "_high")
 AMOUNTS = ("longitudinal_m", "transverse_m", "diagonal_m", "block_m2", "alligator_m2", "pothole_m2")
+FIRST = ("planned_year", "planned_treatment", "planned_cost")
+LATER = ("later_year", "later_treatment", "later_cost")
+PLANNED = ("priority_rank", *FIRST, *LATER, "reason")
 FROM_PLACE = ("section_key", "chainage_m")
 SEVERITY_ORDER = {
     Severity.NOT_MEASURABLE.value: 0, Severity.LOW.value: 1, Severity.MEDIUM.value: 2, Severity.HIGH.value: 3,
@@ -47,12 +49,14 @@ SECTION_COLUMNS = {
     "crack_area_percent": "float64", "crack_area_percent_low": "float64",
     "crack_area_percent_high": "float64",
     "condition_index": "float64", "condition_index_low": "float64", "condition_index_high": "float64",
-    "rating": "object", "paser": "Int64", "condition_class": "object",
+    "condition_index_at_worst": "float64", "rating": "object", "paser": "Int64",
+    "condition_class": "object", "class_words": "object",
     "hpms_cracking_percent": "float64", "unified_crack_index": "float64", "unit_spread": "float64",
     "longitudinal_m": "float64", "transverse_m": "float64", "diagonal_m": "float64", "block_m2": "float64",
     "alligator_m2": "float64", "pothole_m2": "float64", "worst_severity": "object",
     "priority_rank": "Int64", "planned_year": "Int64", "planned_treatment": "object",
-    "planned_cost": "float64", "reason": "object",
+    "planned_cost": "float64", "later_year": "Int64", "later_treatment": "object", "later_cost": "float64",
+    "reason": "object",
 }  # fmt: skip
 PHOTO_COLUMNS = {
     "photo_id": "int64", "name": "object", "captured_at": "object", "section_key": "object",
@@ -73,8 +77,10 @@ DISTRESS_COLUMNS = {
 }  # fmt: skip
 PROJECT_COLUMNS = {
     "rank": "int64", "year": "int64", "treatment": "object", "section_keys": "object", "road": "object",
-    "from_m": "float64", "to_m": "float64", "length_m": "float64", "area_m2": "float64", "cost": "float64",
-    "currency": "object", "benefit": "float64", "benefit_cost": "float64",
+    "from_m": "float64", "to_m": "float64", "length_m": "float64", "area_m2": "float64",
+    "fixed": "boolean", "preventive": "boolean",
+    "cost": "float64", "mobilisation": "float64", "currency": "object",
+    "benefit": "float64", "benefit_cost": "float64",
     "equivalent_annual_cost": "float64", "cost_of_delay": "float64", "index_before": "float64",
     "index_after": "float64", "stays_percent": "float64", "reason": "object",
 }  # fmt: skip
@@ -98,8 +104,9 @@ class ExportData:
             crs, notes (one to a line); "" where there is nothing to say.
         sections: `SECTION_COLUMNS` and a LineString; all of the network by road and chainage, also those
             that were not surveyed (`images` 0). Lengths and areas by type are what was found on
-            `surveyed_area_m2`, not extrapolated; `planned_cost` is the section's share of its project by
-            length.
+            `surveyed_area_m2`, not extrapolated; `planned_cost` is the section's share of its first
+            project by length, `later_cost` that of its second; together they add up to the projects'.
+            `condition_index_at_worst` takes cracking without a severity as the worst it can be.
         photos: `PHOTO_COLUMNS` and a Point, an empty one where the photo has no position.
         distresses: `DISTRESS_COLUMNS`; LineString or MultiLineString of the crack's branches on the road
             where `placed_by` is "photo heading" or "road heading" (a Point in its middle for those known by
@@ -174,11 +181,6 @@ def read_export_data(
     )
 
 
-def condition_class(index: float) -> str:
-    """good, fair or poor, by an index of 0 to 100."""
-    return "good" if index >= GOOD_INDEX else "fair" if index >= FAIR_INDEX else "poor"
-
-
 def table(columns: Mapping[str, str], values: Mapping[str, Sequence[Any]]) -> pd.DataFrame:
     """Values by column as a table of those columns; None in a column that is not given."""
     count = len(next(iter(values.values()), ()))
@@ -231,12 +233,15 @@ def _section_values(row: Any) -> dict[str, Any]:
     }
     if row.condition_index is not None:
         low, high = ends_of_index(row) or (None, None)
+        grade = grade_of(row.condition_index, GOOD_INDEX, FAIR_INDEX)
         values |= {
             "condition_index_low": low,
             "condition_index_high": high,
             "rating": rating_of(row.condition_index),
             "paser": paser_of(row.condition_index),
-            "condition_class": condition_class(row.condition_index),
+            "condition_index_at_worst": row.value_low,
+            "condition_class": grade,
+            "class_words": f"{grade} at best" if is_at_best(row.condition_index, row.value_low) else grade,
         }
     return values
 
@@ -261,22 +266,23 @@ def _add_amounts(sections: gpd.GeoDataFrame, quantities: pd.DataFrame) -> None:
 
 
 def _add_plan(sections: gpd.GeoDataFrame, result: Mapping[str, Any]) -> None:
-    """The project that comes first on each section, else why it has none."""
+    """The two projects of each section, which a plan has at the most, else why it has none."""
     row_of = {key: row for row, key in enumerate(sections["section_key"])}
     lengths = sections["length_m"].to_numpy()
-    names = ("priority_rank", "planned_year", "planned_treatment", "planned_cost", "reason")
-    planned: dict[str, list[Any]] = {name: [None] * len(sections) for name in names}
+    planned: dict[str, list[Any]] = {name: [None] * len(sections) for name in PLANNED}
     for entry in result["unplanned"]:
         if (row := row_of.get(entry["section_id"])) is not None:
             planned["reason"][row] = entry["reason"]
-    for rank, project in reversed(list(enumerate(result["projects"], start=1))):
+    for rank, project in enumerate(result["projects"], start=1):
         rows = [row_of[key] for key in project["section_ids"] if key in row_of]
         whole_m = sum(lengths[row] for row in rows) or 1.0
         for row in rows:
-            share = project["cost"] * lengths[row] / whole_m
-            own = (rank, project["year"], project["treatment"], share, project["reason"])
-            for name, value in zip(names, own, strict=True):
+            first = planned["priority_rank"][row] is None
+            own = (project["year"], project["treatment"], project["cost"] * lengths[row] / whole_m)
+            for name, value in zip(FIRST if first else LATER, own, strict=True):
                 planned[name][row] = value
+            if first:
+                planned["priority_rank"][row], planned["reason"][row] = rank, project["reason"]
     for name, values in planned.items():
         sections[name] = pd.Series(values, dtype=SECTION_COLUMNS[name], index=sections.index)
 

@@ -38,8 +38,6 @@ OWN_WORDS = {
     "end_longitude": ("degrees", "WGS84 longitude where the section's line ends"),
     "end_latitude": ("degrees", "WGS84 latitude where the section's line ends"),
     "unit": ("", "number of the sample unit along rising chainage"),
-    "cost_of_delay": ("see currency", "how much more the same index costs some years later"),
-    "benefit_cost": ("per 1,000 of cost", "benefit for each 1,000 of cost"),
 }
 UNIT_ENDINGS = (
     "_m_per_m2", "_mm_per_px", "_percent", "_deg", "_m2", "_mm", "_px", "_m",
@@ -47,7 +45,7 @@ UNIT_ENDINGS = (
 HEADINGS = {
     "benefit_cost": "Benefit per 1,000 of cost", "captured_at": "Captured at (UTC)", "images": "Photos",
     "stays_percent": "Stays planned (%)", "unit": "Sample unit", "planned_year": "Planned year",
-    "year": "Year",
+    "year": "Year", "fixed": "Pinned", "class_words": "Condition class in words", "later_year": "Later year",
 }  # fmt: skip
 WRITTEN_SO = {"aadt": "AADT", "paser": "PASER", "hpms": "HPMS", "gsd": "GSD", "p95": "95th percentile"}
 

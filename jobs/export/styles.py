@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from engine.condition import FAIR_INDEX, GOOD_INDEX
 from engine.vocabulary import DistressType
-from jobs.export.data import FAIR_INDEX, GOOD_INDEX
 
 # From viridis, as on the pages: dark is worse. The casing keeps the pale end visible on white paper.
 CLASS_COLOURS = {"good": "#fde725", "fair": "#21918c", "poor": "#440154"}

@@ -110,6 +110,43 @@ def test_the_plan_is_on_its_sections_and_its_costs_add_up() -> None:
 
 
 @one
+def test_both_treatments_of_a_section_are_told_and_all_costs_add_up() -> None:
+    filled = fill_exported()
+    plan_id = save_plan(filled)
+    with transaction() as session:
+        plan = session.get_one(Plan, plan_id)
+        first = plan.result["projects"][0]
+        again = {**first, "year": first["year"] + 2, "treatment": "Crack seal", "cost": 12_345.0}
+        plan.result = {**plan.result, "projects": [*plan.result["projects"], again]}
+    data = read(filled, plan_id, distresses=False)
+    sections, twice = data.sections.set_index("section_key"), first["section_ids"]
+    assert sections["planned_cost"].sum() + sections["later_cost"].sum() == pytest.approx(
+        data.projects["cost"].sum()
+    )
+    assert set(sections.loc[twice, "planned_year"]) == {first["year"]}
+    assert set(sections.loc[twice, "later_year"]) == {first["year"] + 2}
+    assert set(sections.loc[twice, "later_treatment"]) == {"Crack seal"}
+    assert sections.loc[twice, "later_cost"].sum() == pytest.approx(12_345.0)
+    assert sections["later_cost"].notna().sum() == len(twice)
+    assert set(sections.loc[twice, "reason"]) == {first["reason"]}
+
+
+@both
+def test_classes_say_where_worse_is_possible() -> None:
+    filled = fill_exported()
+    with transaction() as session:
+        result = session.query(SectionResult).filter_by(
+            survey_id=filled.survey, section_id=filled.sections["R1-1"]
+        ).one()  # fmt: skip
+        assert result.condition is not None and result.condition_index is not None
+        result.condition = {**result.condition, "value_low": 41.5}
+    sections = read(filled).sections.set_index("section_key")
+    assert sections.loc["R1-1", "condition_index_at_worst"] == 41.5
+    assert sections.loc["R1-1", ["condition_class", "class_words"]].tolist() == ["good", "good at best"]
+    assert sections.loc["R2-2", "class_words"] == "poor" and sections.loc[UNSURVEYED, "class_words"] is None
+
+
+@one
 def test_a_plan_of_another_analysis_is_not_taken_by_itself_and_said_where_asked_for() -> None:
     filled = fill_exported()
     plan_id = save_plan(filled)
