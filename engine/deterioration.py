@@ -5,8 +5,9 @@ the index that it expects at each age, so that both are one falling curve. Torch
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ LEAST_PAIRS = 8
 TREATED_RISE = 10.0
 """A section whose index rose by more was treated in between, not measured wrongly."""
 RESAMPLES = 500
+LONGEST_LIFE_YEARS, STEEPEST_SHAPE = 100.0, 6.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,8 @@ class Deterioration:
         shape: 1 falls fastest when new, 2 slowly at first.
         stay: instead of scale and shape, a Markov chain's ten yearly probabilities to stay in a band (100-90,
             90-80, ...), each in [0, 1]; the last band keeps all.
-        source: "assumed", "typed" or "fitted".
+        source: "assumed", "agency" (its own row) or "fitted".
+        over_fitted: an agency's row that holds also where a curve was fitted.
         pairs: sections surveyed twice that it was fitted from.
         scale_low: 90 % interval of `scale_years` where fitted; scale_high: its upper end.
     """
@@ -55,6 +58,7 @@ class Deterioration:
     shape: float = SHAPE
     stay: tuple[float, ...] = ()
     source: str = "assumed"
+    over_fitted: bool = False
     pairs: int = 0
     scale_low: float | None = None
     scale_high: float | None = None
@@ -72,7 +76,10 @@ class Deterioration:
             longest = float(CHAIN_YEARS)
             curve = _chain_curve(self.stay)
         else:
-            for name, value, most in (("scale_years", self.scale_years, 100.0), ("shape", self.shape, 6.0)):
+            for name, value, most in (
+                ("scale_years", self.scale_years, LONGEST_LIFE_YEARS),
+                ("shape", self.shape, STEEPEST_SHAPE),
+            ):
                 if not math.isfinite(value) or not 0.5 <= value <= most:
                     raise SettingsError(
                         f"{where} {name} is {value}.", f"Enter a number from 0.5 to {most:g}."
@@ -160,6 +167,116 @@ def assumed_curve(functional_class: str | None, surface: str | None) -> Deterior
     elif {"chip", "slurry"} & set(surface_words(surface)):
         scale *= SEAL_FACTOR
     return Deterioration(functional_class or "", surface or "", scale)
+
+
+CURVE_COLUMNS = ("functional_class", "surface", "life_years", "shape", "over_fitted")
+MAX_CURVES = 200
+
+
+def assumed_rows(classes_and_surfaces: Iterable[tuple[str | None, str | None]]) -> list[dict[str, Any]]:
+    """The assumed curves of roads as rows to edit, each class and surface once, in order.
+
+    Returns:
+        functional_class, surface (None: any), life_years (years until 37 of 100 points are left), shape,
+        over_fitted (False) and source ("assumed") of each.
+    """
+    pairs = {((road or "").strip(), (surface or "").strip()) for road, surface in classes_and_surfaces}
+    return [
+        {
+            "functional_class": road or None,
+            "surface": surface or None,
+            "life_years": assumed_curve(road, surface).scale_years,
+            "shape": SHAPE,
+            "over_fitted": False,
+            "source": "assumed",
+        }
+        for road, surface in sorted(pairs)
+    ]
+
+
+def curves_from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Deterioration, ...]:
+    """Curves of an agency's rows, cells as text or as numbers; columns as `CURVE_COLUMNS`, others are left.
+
+    An empty class or surface is any; an empty shape is the assumed one. A row that says what is assumed
+    anyway stays marked as assumed, unless it is to hold over a fitted curve.
+
+    Raises:
+        SettingsError: names the row (1 is the first), the column and what to enter instead.
+    """
+    if len(rows) > MAX_CURVES:
+        raise SettingsError(
+            f"{len(rows)} rows of deterioration are more than {MAX_CURVES}.", "Leave some out."
+        )
+    curves: dict[tuple[str, str], Deterioration] = {}
+    for number, row in enumerate(rows, start=1):
+        road, surface = (_cell(row, name) for name in CURVE_COLUMNS[:2])
+        where = f"Row {number} of deterioration ({road or 'any class'}, {surface or 'any surface'})"
+        for name, words in (("functional_class", road), ("surface", surface)):
+            if len(words) > 100 or not words.isprintable() or words.startswith(("=", "+", "-", "@")):
+                raise SettingsError(f"{where}: {name} is too long or broken.", "Enter up to 100 letters.")
+        scale = _number(row, "life_years", where, LONGEST_LIFE_YEARS)
+        shape = _number(row, "shape", where, STEEPEST_SHAPE) if _cell(row, "shape") else SHAPE
+        over = _cell(row, "over_fitted").lower()
+        if over not in ("", "yes", "no", "true", "false", "1", "0"):
+            raise SettingsError(f"{where}: over_fitted is {over[:40]!r}.", "Enter yes or no.")
+        wins = over in ("yes", "true", "1")
+        default = assumed_curve(road, surface)
+        own = wins or (scale, shape) != (default.scale_years, default.shape)
+        curve = Deterioration(
+            road, surface, scale, shape, source="agency" if own else "assumed", over_fitted=wins
+        )
+        if curves.setdefault((road.casefold(), surface.casefold()), curve) is not curve:
+            raise SettingsError(f"{where} is there twice.", "Delete one of them.")
+    return tuple(curves.values())
+
+
+def rows_from_curves(curves: Sequence[Deterioration]) -> list[dict[str, Any]]:
+    """Rows of which `curves_from_rows` makes the same curves, as JSON can hold them."""
+    return [
+        {
+            "functional_class": curve.functional_class or None,
+            "surface": curve.surface or None,
+            "life_years": curve.scale_years,
+            "shape": curve.shape,
+            "over_fitted": curve.over_fitted,
+            "source": curve.source,
+        }
+        for curve in curves
+    ]
+
+
+def join_curves(fitted: Sequence[Deterioration], own: Sequence[Deterioration]) -> tuple[Deterioration, ...]:
+    """Fitted curves and the agency's rows: a fitted one wins where no row is to hold over it."""
+    strong = [curve for curve in own if curve.over_fitted]
+
+    def held(curve: Deterioration) -> bool:
+        return not any(
+            row.functional_class.casefold() in ("", curve.functional_class.casefold())
+            and row.surface.casefold() in ("", curve.surface.casefold())
+            for row in strong
+        )
+
+    # Of two for one class and surface `find_curve` takes the later.
+    return (*own, *(curve for curve in fitted if held(curve)))
+
+
+def _cell(row: Mapping[str, Any], name: str) -> str:
+    value = row.get(name)
+    text = "" if value is None else str(value).strip()
+    return "" if text in ("nan", "None", "<NA>") else text
+
+
+def _number(row: Mapping[str, Any], name: str, where: str, most: float) -> float:
+    text = _cell(row, name)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0.5 <= value <= most:
+        raise SettingsError(
+            f"{where}: {name} is {text[:40] or 'empty'}.", f"Enter a number from 0.5 to {most:g}."
+        )
+    return value
 
 
 def find_curve(

@@ -5,14 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.curve_table import USUAL, curves_from_csv, curves_to_csv
 from engine.deterioration import (
     BANDS,
     Deterioration,
     RepeatedSurvey,
     assumed_curve,
+    assumed_rows,
+    curves_from_rows,
     find_curve,
     fit_chains,
     fit_curves,
+    join_curves,
+    rows_from_curves,
 )
 from engine.errors import SettingsError
 
@@ -132,3 +137,68 @@ def test_surveys_without_time_between_are_refused() -> None:
         fit_curves([RepeatedSurvey("local", "", 80, 70, 0)])
     with pytest.raises(SettingsError, match="index of 170"):
         fit_curves([RepeatedSurvey("local", "", 170, 70, 1)])
+
+
+def row(road: str | None, surface: str | None, years: object, **other: object) -> dict[str, object]:
+    return {"functional_class": road, "surface": surface, "life_years": years, **other}
+
+
+def test_unedited_rows_change_nothing_and_stay_assumed() -> None:
+    rows = assumed_rows(
+        [("local", "chip seal"), (None, None), ("arterial", "asphalt"), ("local", "chip seal")]
+    )
+    assert [(one["functional_class"], one["life_years"]) for one in rows] == [
+        (None, 20), ("arterial", 18), ("local", 17.25),
+    ]  # fmt: skip
+    curves = curves_from_csv(curves_to_csv(rows))
+    assert curves == curves_from_rows(rows)
+    assert {curve.source for curve in curves} == {"assumed"}
+    assert find_curve(curves, "local", "chip seal") == assumed_curve("local", "chip seal")
+    everything = curves_from_csv(curves_to_csv(assumed_rows(USUAL)))
+    for road in ("arterial", "local", "", "cul-de-sac"):
+        for surface in ("asphalt", "chip seal", "concrete", ""):
+            used = find_curve(everything, road, surface)
+            assert used.scale_years == assumed_curve(road, surface).scale_years, (road, surface)
+
+
+def test_an_agencys_row_wins_over_what_is_assumed_and_on_its_word_over_what_is_fitted() -> None:
+    fitted = Deterioration("local", "asphalt", 12.0, source="fitted", pairs=9)
+    rows = curves_from_rows([row("Local", None, "15.5", shape="1.5"), row("", "", 30)])
+    assert [(one.scale_years, one.shape, one.source) for one in rows] == [
+        (15.5, 1.5, "agency"),
+        (30, 2, "agency"),
+    ]
+    joined = join_curves((fitted,), rows)
+    assert find_curve(joined, "local", "asphalt") == fitted
+    assert find_curve(joined, "local", "chip seal").scale_years == 15.5
+    assert find_curve(joined, "arterial", "asphalt").scale_years == 30
+    stubborn = curves_from_rows([row("Local", None, 15.5, over_fitted="yes")])
+    assert find_curve(join_curves((fitted,), stubborn), "local", "asphalt").scale_years == 15.5
+    same = curves_from_rows([row("local", "asphalt", 15)])
+    assert find_curve(join_curves((fitted,), same), "local", "asphalt") == fitted
+    assert curves_from_rows(rows_from_curves(stubborn)) == stubborn
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        (
+            [row("local", None, 15), row("local", None, "soon")],
+            r"Row 2 .*\(local, any surface\): life_years is soon",
+        ),
+        ([row("local", None, "")], "Row 1 .*life_years is empty"),
+        ([row("local", None, "inf")], "life_years is inf"),
+        ([row("local", None, 15, shape=9)], "shape is 9"),
+        ([row("local", None, 15, over_fitted="maybe")], "over_fitted is 'maybe'"),
+        ([row("=cmd", None, 15)], "functional_class is too long or broken"),
+        ([row("local", "", 15), row("LOCAL", None, 16)], "Row 2 .* is there twice"),
+    ],
+)
+def test_broken_rows_are_named(rows: list[dict[str, object]], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        curves_from_rows(rows)
+
+
+def test_what_is_no_table_of_curves_is_refused() -> None:
+    with pytest.raises(SettingsError, match="columns missing: life_years"):
+        curves_from_csv("functional_class,surface\nlocal,\n")
