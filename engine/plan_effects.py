@@ -103,6 +103,8 @@ class Triggers:
         if treatment.kinds:
             wanted = self.wanted[k, rows] * growth
             met &= (wanted > 0) & (wanted >= treatment.density_min_percent)
+            # Cracks' length has no greatest density; 100 is no limit.
+            met &= (wanted <= treatment.density_max_percent) | (treatment.density_max_percent >= 100)
         if treatment.excluded_kinds:
             met &= self.excluded[k, rows] * growth <= treatment.excluded_over_percent
         return np.asarray(met)
@@ -128,7 +130,9 @@ def make_triggers(sections: Sequence[PlanSection], treatments: Sequence[Treatmen
         pavements = {name.casefold() for name in treatment.surfaces}
         counted, per_unit = UNITS[treatment.unit]
         amount.append(measures[counted] / per_unit)
-        fits = (aadt >= treatment.aadt_min) & (aadt <= (treatment.aadt_max or np.inf))
+        fits = (aadt >= treatment.aadt_min) & (
+            aadt <= (np.inf if treatment.aadt_max is None else treatment.aadt_max)
+        )
         fits &= np.array([not roads or name in roads for name in classes])
         fits &= np.array([not pavements or name in pavements for name in surfaces])
         # Nothing to seal is nothing to gain.

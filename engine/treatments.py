@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from engine.csv_rows import rows_from_csv
 from engine.errors import SettingsError
 from engine.vocabulary import DistressType, Severity
 
@@ -46,7 +47,7 @@ class Treatment:
         index_min: it triggers from this condition index ...
         index_max: ... up to this one, 0-100.
         kinds: distress that must be there; severities: of which severity.
-        density_min_percent: how much of it, D6433 density in percent.
+        density_min_percent: how much of it, D6433 density in percent; density_max_percent: up to how much.
         functional_classes: roads it is for; surfaces: pavements it is for; case does not matter.
         aadt_min: vehicles a day from which it is used; aadt_max: up to which.
         excluded_kinds: distress on which it is no use ...
@@ -68,6 +69,7 @@ class Treatment:
     kinds: tuple[DistressType, ...] = ()
     severities: tuple[Severity, ...] = ()
     density_min_percent: float = 0.0
+    density_max_percent: float = 100.0
     functional_classes: tuple[str, ...] = ()
     surfaces: tuple[str, ...] = ()
     aadt_min: int = 0
@@ -92,6 +94,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "index_min": (0, 100),
     "index_max": (0, 100),
     "density_min_percent": (0, 100),
+    "density_max_percent": (0, 100),
     "aadt_min": (0, 1e7),
     "aadt_max": (0, 1e7),
     "excluded_over_percent": (0, 100),
@@ -165,6 +168,12 @@ def _check(treatment: Treatment, where: str) -> None:
             f"{where}: index_min {treatment.index_min:g} is over index_max {treatment.index_max:g}.",
             "Swap them.",
         )
+    if treatment.density_min_percent > treatment.density_max_percent:
+        raise SettingsError(
+            f"{where}: density_min_percent {treatment.density_min_percent:g} is over density_max_percent "
+            f"{treatment.density_max_percent:g}.",
+            "Swap them.",
+        )
     if treatment.aadt_max is not None and treatment.aadt_min > treatment.aadt_max:
         raise SettingsError(
             f"{where}: aadt_min {treatment.aadt_min} is over aadt_max {treatment.aadt_max}.", "Swap them."
@@ -184,26 +193,8 @@ def treatments_from_csv(text: str) -> tuple[Treatment, ...]:
     Raises:
         SettingsError: names the row (1 is the first below the header), the column and the remedy.
     """
-    text = text.removeprefix("\ufeff")
-    header = text.splitlines()[0] if text.strip() else ""
-    separator = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text), delimiter=separator)
-    columns = [(name or "").strip() for name in reader.fieldnames or []]
-    missing = [name for name in REQUIRED if name not in columns]
-    unknown = [name for name in columns if name not in COLUMNS]
-    if missing or unknown or len(set(columns)) < len(columns):
-        said = f"columns missing: {', '.join(missing)}" if missing else f"columns: {', '.join(columns)[:300]}"
-        raise SettingsError(
-            f"This is no list of treatments ({said}).", "Export a ready set, edit it and import that file."
-        )
-    reader.fieldnames = columns
-    try:
-        rows = [row for row in reader if any(cell for cell in row.values() if isinstance(cell, str))]
-    except csv.Error as error:
-        raise SettingsError(
-            f"The list of treatments cannot be read: {error}.", "Save it as CSV, UTF-8."
-        ) from error
-    return treatments_from_rows(rows)
+    remedy = "Export a ready set, edit it and import that file."
+    return treatments_from_rows(rows_from_csv(text, COLUMNS, REQUIRED, "treatments", remedy))
 
 
 def treatments_from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Treatment, ...]:

@@ -222,6 +222,20 @@ def test_no_crack_seal_on_alligator_cracking() -> None:
     assert make_plan([base], [seal], settings)["projects"] == [], "no cracks, nothing to seal"
 
 
+def test_no_crack_seal_where_cracks_are_too_dense_or_traffic_too_heavy() -> None:
+    seal = Treatment(
+        "Seal", 3.0, "crack_m", 4, kinds=(DistressType.TRANSVERSE,), density_max_percent=15, slope_factor=0.5
+    )
+    base = PlanSection("a", "a", "road", 0, 500, 500, 3500, aadt=100, condition_index=75)
+    # 15 % is 0.49 m per m2, 1,722 m here.
+    cracked, dense = (replace(base, quantities=(crack(DistressType.TRANSVERSE, m),)) for m in (1700, 1750))
+    settings = PlanSettings(years=1, yearly_budget=1e6)
+    assert len(make_plan([cracked], [seal], settings)["projects"]) == 1
+    assert make_plan([dense], [seal], settings)["projects"] == []
+    assert make_plan([dense], [replace(seal, density_max_percent=100.0)], settings)["projects"]
+    assert make_plan([cracked], [replace(seal, aadt_max=0)], settings)["projects"] == []
+
+
 def test_costs_by_crack_length_count_the_whole_section() -> None:
     seal = Treatment("Seal", 3.0, "crack_m", 4, slope_factor=0.5)
     half = PlanSection(
