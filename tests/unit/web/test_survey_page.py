@@ -10,18 +10,20 @@ from streamlit.testing.v1 import AppTest
 from app import actions, profile_actions
 from db.models import AnalysisResult, Job, Survey, SurveyImage
 from db.session import reading, transaction
+from engine.measurement_version import MEASUREMENT_VERSION
 from engine.severity import D6433, LTPP
 from tests.unit.web.rows import Filled
 from tests.unit.web.test_pages import open_page, said
 
 DOWNWARD = {"width_px": 64, "height_px": 48, "gsd_mm_per_px": 1.5}
 GSD_ONLY = {"kind": "downward", "parameters": {"gsd_mm_per_px": 2.0}}
+MEASURED = {"camera": GSD_ONLY, "measurement_version": MEASUREMENT_VERSION}
 
 
 @pytest.fixture
 def analysed(filled: Filled) -> Filled:
     """All photos of the survey have a result by its GSD, graded by LTPP."""
-    settings = {"camera": GSD_ONLY, "severity_standard": LTPP.as_dict()}
+    settings = {**MEASURED, "severity_standard": LTPP.as_dict()}
     with transaction() as session:
         session.execute(update(AnalysisResult).values(settings=settings))
         without = select(AnalysisResult.image_id)
@@ -111,9 +113,7 @@ def test_the_standard_stays_until_another_one_is_chosen(analysed: Filled) -> Non
 def test_an_agencys_own_standard_is_offered_again(analysed: Filled) -> None:
     own = {**D6433.as_dict(), "name": "County", "low_below_mm": 4.0, "spalled_above_mm": 7.0}
     with transaction() as session:
-        session.execute(
-            update(AnalysisResult).values(settings={"camera": GSD_ONLY, "severity_standard": own})
-        )
+        session.execute(update(AnalysisResult).values(settings={**MEASURED, "severity_standard": own}))
     page = open_page("survey", survey=analysed.survey)
     assert next(text for text in page.text_input if text.label == "Its name").value == "County"
     assert start_button(page).label == "All photos are analysed"
