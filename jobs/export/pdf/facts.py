@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from engine.condition import grade_of, is_at_best
 from jobs.export.data import FAIR_INDEX, GOOD_INDEX, ExportData
+from jobs.export.pdf.style import MISSING
 
 GRADE_NAMES = ("good", "fair", "poor")
 Row = dict[str, Any]
@@ -132,9 +134,18 @@ def worst_photo(facts: Facts, keys: Iterable[str]) -> Row | None:
 
 def grade(index: float | None) -> str | None:
     """good, fair or poor; None without an index."""
-    if index is None:
-        return None
-    return "good" if index >= GOOD_INDEX else "fair" if index >= FAIR_INDEX else "poor"
+    return grade_of(index, GOOD_INDEX, FAIR_INDEX)
+
+
+def at_best(row: Row) -> bool:
+    """Whether a section's class is an upper bound: part of its cracking has no severity."""
+    return is_at_best(row["condition_index"], row["condition_index_at_worst"])
+
+
+def class_words(row: Row) -> str:
+    """`good`, `good at best`, or a dash."""
+    name = grade(row["condition_index"])
+    return MISSING if name is None else f"{name} at best" if at_best(row) else name
 
 
 def length_of(rows: Iterable[Mapping[str, Any]]) -> float:

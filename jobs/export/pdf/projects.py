@@ -7,7 +7,17 @@ from reportlab.platypus import Flowable, Image, KeepTogether, PageBreak, Table, 
 
 from engine.errors import EngineError
 from engine.vocabulary import DistressType
-from jobs.export.pdf.facts import Facts, Row, grade, index_with_ends, mean_of, worst_first, worst_photo
+from jobs.export.pdf.condition import at_best_words
+from jobs.export.pdf.facts import (
+    Facts,
+    Row,
+    at_best,
+    class_words,
+    index_with_ends,
+    mean_of,
+    worst_first,
+    worst_photo,
+)
 from jobs.export.pdf.maps import Layer, RoadMap
 from jobs.export.pdf.style import (
     ACCENT,
@@ -146,7 +156,7 @@ def _project_lines(facts: Facts, row: Row, sections: Sequence[Row]) -> list[tupl
         ("Treatment", f"{row['treatment']}, {row['year']}"),
         ("Cost", money(row["cost"], currency)),
         ("Size", f"{kilometres(row['length_m'])}, {number(row['area_m2'], 0, 'm²')}"),
-        ("Index today", with_interval(*index_with_ends(sections), 0)),
+        ("Index surveyed", with_interval(*index_with_ends(sections), 0)),
         (
             f"Index in {row['year']}",
             f"{number(row['index_before'])} before, {number(row['index_after'])} after",
@@ -195,6 +205,7 @@ def _section_lines(row: Row) -> list[tuple[str, str]]:
             ("longitudinal", "longitudinal_m", 1, "m"),
             ("transverse", "transverse_m", 1, "m"),
             ("diagonal", "diagonal_m", 1, "m"),
+            ("potholes", "pothole_m2", 2, "m²"),
         )
         if row[column]
     ]
@@ -203,8 +214,9 @@ def _section_lines(row: Row) -> list[tuple[str, str]]:
         ("Section", str(row["section_key"])),
         (
             "Condition index",
-            with_interval(row["condition_index"], row["condition_index_low"], row["condition_index_high"], 0)
-            + (f", {row['rating']}" if row["rating"] else ""),
+            with_interval(row["condition_index"], row["condition_index_low"], row["condition_index_high"], 1)
+            + (f", {row['rating']}" if row["rating"] else "")
+            + (" at best" if at_best(row) else ""),
         ),
         ("Crack density", _measure(row)),
         ("Cracked picture", f"{with_interval(row[area], row[f'{area}_low'], row[f'{area}_high'], 2)} %"),
@@ -284,9 +296,9 @@ def all_places(facts: Facts, width: float) -> list[Flowable]:
                     shortened(row["functional_class"] or MISSING, 30),
                     number(row["length_m"]),
                     with_interval(
-                        row["condition_index"], row["condition_index_low"], row["condition_index_high"], 0
+                        row["condition_index"], row["condition_index_low"], row["condition_index_high"], 1
                     ),
-                    grade(row["condition_index"]) or MISSING,
+                    class_words(row),
                     with_interval(
                         row["crack_density_m_per_m2"],
                         row["crack_density_m_per_m2_low"],
@@ -300,7 +312,7 @@ def all_places(facts: Facts, width: float) -> list[Flowable]:
             (0, 4, 5, 7),
             width,
         ),
-        paragraph("In brackets: 90 % intervals.", "note"),
+        paragraph(f"In brackets: 90 % intervals.{at_best_words(facts)}", "note"),
         PageBreak(),
     ]
 
@@ -335,9 +347,9 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
             last_bold=True,
         ),
         paragraph(
-            f"{work_words(facts)} Index: when treated → just after. Benefit: area between the condition curves "
-            "with and without the project, in index points × km × years at the network’s mean traffic, per "
-            "1,000 of cost. "
+            f"{work_words(facts)} Index: when treated → just after. Benefit: area between the condition "
+            "curves with and without the project, in index points × km × years at the network’s mean "
+            "traffic, per 1,000 of cost. "
             "Stays: how often the project stays in the plan when the condition is drawn from its interval.",
             "note",
         ),

@@ -10,12 +10,12 @@ from reportlab.platypus import (
 from reportlab.platypus.tableofcontents import TableOfContents
 
 from jobs.export.pdf.charts import GradeBar
-from jobs.export.pdf.condition import NOT_MEASURED
+from jobs.export.pdf.condition import NOT_MEASURED, at_best_words
 from jobs.export.pdf.facts import (
     GRADE_NAMES,
     Facts,
     Row,
-    grade,
+    class_words,
     length_of,
     lengths_by_grade,
     mean_of,
@@ -24,7 +24,6 @@ from jobs.export.pdf.facts import (
     worst_first,
 )
 from jobs.export.pdf.style import (
-    MISSING,
     PANEL,
     Heading,
     bullets,
@@ -163,7 +162,7 @@ def _found(facts: Facts) -> list[str]:
     on = facts.said("surveyed_on")
     return [
         f"The survey{f' of {safe(on)}' if on else ''} gave {len(surveyed):,} of {len(facts.sections):,} "
-        f"sections a condition index. By their cracking alone, {parts}."
+        f"sections a condition index. By their cracking alone, {parts}.{at_best_words(facts)}"
     ]
 
 
@@ -187,11 +186,27 @@ def _planned(facts: Facts) -> list[str]:
         f"<b>What it changes.</b> At the end of {last['year']} the average index is {last['average']:.0f} "
         f"and {last['good_or_fair_percent']:.0f} % of the length is good or fair. <b>Without it</b>: "
         f"{without['average']:.0f} and {without['good_or_fair_percent']:.0f} %, and the work that is then "
-        f"due would cost {money(without['backlog'], currency)} at once "
-        f"(with the plan {money(last['backlog'], currency)}, "
-        f"today {money(plan['condition_now']['backlog'], currency)})."
+        f"due would cost {money(without['backlog'], currency)} at once (with the plan "
+        f"{money(last['backlog'], currency)}; what is due {_start(facts)} costs "
+        f"{money(plan['condition_now']['backlog'], currency)}).{_aged_words(facts)}"
     )
     return texts
+
+
+def _start(facts: Facts) -> str:
+    return f"at the start of {facts.years[0]}" if facts.years else "at its start"
+
+
+def _aged_words(facts: Facts) -> str:
+    """How the condition is taken to have changed since the survey; "" where the plan did not work it out."""
+    surveyed, now = facts.plan.get("condition_surveyed"), facts.plan["condition_now"]
+    if surveyed is None:
+        return ""
+    on = facts.said("surveyed_on")
+    return (
+        f" The survey{f' of {safe(on)}' if on else ''} gave an average of {surveyed['average']:.0f}; aged to "
+        f"{_start(facts).removeprefix('at ')} by the plan’s curves it is {now['average']:.0f}."
+    )
 
 
 def _cost_rows(facts: Facts, width: float) -> list[Flowable]:
@@ -221,7 +236,10 @@ def _keep_in_mind(facts: Facts) -> list[Flowable]:
             "How fast the roads age is assumed: enter the agency’s own curves before money is committed."
         )
     if facts.has_plan:
-        texts.append("Costs are unit costs times area, in today’s money; an engineer must look at each site.")
+        texts.append(
+            "Costs are unit costs times quantities, with each project’s set-up, in today’s money; an "
+            "engineer must look at each site."
+        )
     return [paragraph("<b>Keep in mind</b>"), *bullets([*texts, "More under “Method and its limits”."])]
 
 
@@ -250,8 +268,8 @@ def _first_places(facts: Facts, width: float) -> list[Flowable]:
             (
                 place,
                 shortened(place_of(row), 70),
-                number(row["condition_index"]),
-                grade(row["condition_index"]) or MISSING,
+                number(row["condition_index"], 1),
+                class_words(row),
                 number(row["crack_density_m_per_m2"], 2),
             )
             for place, row in enumerate(worst, 1)
