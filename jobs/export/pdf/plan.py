@@ -31,10 +31,15 @@ MOST_SHORTFALLS = 10
 SCENARIOS = {
     "nothing": "Do nothing",
     "worst-first": "Worst first",
-    "budget": "This plan’s budget",
-    "preventive": "Preventive share",
+    "budget": "This budget",
+    "preventive": "Prevention first",
     "target": "Target",
 }
+MOMENTS = {"condition_surveyed": "surveyed", "condition_now": "start"}
+"""Conditions before the plan's first year, and how the chart calls them."""
+PINNED_ONLY = "Only what is pinned"
+LITTLE_USED = 0.5
+"""A year that spends less than this part of the money at hand needs a word."""
 # How `engine.plan_reasons` says why a section has no project: words of its sentence, and ours for the group.
 REASONS = (
     ("Forbidden", "Forbidden by the agency"),
@@ -50,7 +55,7 @@ def year_plan(facts: Facts, width: float) -> list[Flowable]:
     """Money, condition and scenarios of a plan."""
     story: list[Flowable] = [
         Heading("The plan year by year", 0, "years"),
-        paragraph(_money_words(facts)),
+        paragraph(money_words(facts)),
     ]
     if facts.forecast:
         story += [
@@ -74,7 +79,10 @@ def _forecast(facts: Facts, width: float) -> Flowable:
         "Without it": _averages(facts.plan, "without_plan"),
     }
     return Forecast(
-        ["now", *(str(year) for year in facts.years)],
+        [
+            *(words for moment, words in MOMENTS.items() if moment in facts.plan),
+            *(str(year) for year in facts.years),
+        ],
         lines,
         width,
         155,
@@ -84,10 +92,13 @@ def _forecast(facts: Facts, width: float) -> Flowable:
 
 
 def _averages(plan: Mapping[str, Any], name: str) -> list[float]:
-    return [plan["condition_now"]["average"], *(line["average"] for line in plan[name])]
+    return [plan[moment]["average"] for moment in MOMENTS if moment in plan] + [
+        line["average"] for line in plan[name]
+    ]
 
 
-def _money_words(facts: Facts) -> str:
+def money_words(facts: Facts) -> str:
+    """The budget, how near the plan is to the best one, and the years that leave most of their money."""
     asked = facts.request.get("yearly_budget")
     if asked is None:
         budget = "The plan has no limit of money."
@@ -106,7 +117,37 @@ def _money_words(facts: Facts) -> str:
             if more < 0.0005
             else f" No plan with this money gains over {100 * more:.2g} % more than this one."
         )
-    return budget + " Costs are in today’s money."
+    return f"{budget} Costs are in today’s money.{_unused_words(facts)}"
+
+
+def _unused_words(facts: Facts) -> str:
+    """A sentence on the years that use under half of the money at hand; "" without such a year."""
+    asked = facts.request.get("yearly_budget")
+    lines = facts.plan.get("cost_by_year", [])
+    if asked is None or not lines:
+        return ""
+    each = [float(one) for one in asked] if isinstance(asked, Sequence) else [float(asked)] * len(lines)
+    carried, little, left = facts.request.get("carry_over", True), [], 0.0
+    for line, budget in zip(lines, each, strict=False):
+        at_hand = budget + (left if carried else 0.0)
+        if line["cost"] < LITTLE_USED * at_hand:
+            little.append(line["year"])
+        left = at_hand - line["cost"]
+    if not little:
+        return ""
+    later = carried and little[-1] != lines[-1]["year"]
+    why = (
+        "what they leave does more in later years"
+        if later
+        else "by the plan’s curves and treatments there is no more to gain with it"
+    )
+    return f" Under half of the money at hand is used in {years_words(little)}: {why}."
+
+
+def years_words(years: Sequence[int]) -> str:
+    """`2027`, `2027 and 2029`, `2027, 2028 and 2030`."""
+    *first, last = (str(year) for year in years)
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _cost_chart(facts: Facts, width: float) -> Flowable:
@@ -187,7 +228,7 @@ def _scenarios(facts: Facts, width: float) -> list[Flowable]:
         )
         rows.append(
             (
-                SCENARIOS.get(one["scenario"], one["scenario"]),
+                scenario_name(one),
                 _budget(one),
                 number(one["total_cost"]),
                 gain,
@@ -217,20 +258,44 @@ def _scenarios(facts: Facts, width: float) -> list[Flowable]:
                     range(1, 8),
                     width,
                 ),
-                paragraph(
-                    "Benefit: area between the condition curves with and without it, as a part of this "
-                    f"plan’s. Money in {safe(facts.currency) or 'the treatments’ currency'}.",
-                    "note",
-                ),
+                space(4),
+                paragraph(_benefit_words(facts)),
             ]
         )
     ]
 
 
+def scenario_name(scenario: Mapping[str, Any]) -> str:
+    """As everywhere, but that pinned projects are done even where nothing else is."""
+    if scenario["scenario"] == "nothing" and scenario.get("pinned"):
+        return PINNED_ONLY
+    return SCENARIOS.get(scenario["scenario"], scenario["scenario"])
+
+
+def _benefit_words(facts: Facts) -> str:
+    """What the scenarios are compared by, and why the averages may tell another story."""
+    currency = safe(facts.currency) or "the treatments’ currency"
+    benefit = (
+        "<b>Benefit</b> is what a plan is chosen by: the area between the condition curves with and without "
+        "it over the plan’s years, "
+    )
+    if facts.request.get("traffic_exponent", 1.0) == 0:
+        return (
+            f"{benefit}weighted by length; here as a part of this budget’s. What comes after the last year "
+            f"is not counted. Money in {currency}."
+        )
+    return (
+        f"{benefit}weighted by length and traffic; here as a part of this budget’s. What comes after the "
+        "last year is not counted. The average index and the share good or fair go by length only: a plan "
+        "that keeps busy roads good early can have more benefit than one with a higher average at the end. "
+        f"Money in {currency}."
+    )
+
+
 def _budget(scenario: Mapping[str, Any]) -> str:
     budget = scenario["yearly_budget"]
     if scenario["scenario"] == "nothing":
-        return "0"
+        return MISSING
     return "no limit" if budget is None else number(budget) if not isinstance(budget, list) else "by year"
 
 
