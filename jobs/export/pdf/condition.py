@@ -13,6 +13,7 @@ from jobs.export.pdf.facts import (
     GRADE_NAMES,
     Facts,
     Row,
+    at_best,
     grade,
     length_of,
     lengths_by_grade,
@@ -26,6 +27,7 @@ from jobs.export.pdf.style import (
     Heading,
     counted,
     data_table,
+    kilometres,
     number,
     paragraph,
     percent,
@@ -44,6 +46,17 @@ NOT_MEASURED = (
 )
 
 
+def at_best_words(facts: Facts) -> str:
+    """A sentence on classes that cracking without a severity could make worse; "" where there are none."""
+    length_m = length_of(row for row in facts.surveyed if at_best(row))
+    if not length_m:
+        return ""
+    return (
+        f" “At best” ({kilometres(length_m)}): part of the cracking has no severity, for the photos are too "
+        "coarse; the index takes it as low, and were it medium or high, the class could be worse."
+    )
+
+
 def maps(facts: Facts, width: float, height: float) -> list[Flowable]:
     """The network by condition and, with a plan, by the year in which it is treated."""
     high = min(height - 75, width * 1.15)
@@ -52,7 +65,8 @@ def maps(facts: Facts, width: float, height: float) -> list[Flowable]:
         RoadMap(condition_layers(facts.sections), width, high, marks=_marks(facts)),
         paragraph(
             "Sections by condition index, cracking only. "
-            + ("Numbers: the first projects." if facts.projects else "Numbers: the worst sections."),
+            + ("Numbers: the first projects." if facts.projects else "Numbers: the worst sections.")
+            + at_best_words(facts),
             "note",
         ),
         PageBreak(),
@@ -121,6 +135,7 @@ def condition(facts: Facts, width: float) -> list[Flowable]:
         paragraph(
             "The index runs from 100 (no cracks) to 0. It knows of cracks only: ruts, potholes and patches "
             "would lower it, so a road may be worse than this report says, not better for them."
+            + at_best_words(facts)
         ),
         Columns(
             [f"{name}\nfrom {lowest:g}" for lowest, name in RATINGS],

@@ -44,7 +44,12 @@ LIMITS = (
     "<b>A road is taken as a plane.</b> With a camera that looks ahead, lengths are off on crests, in dips "
     "and where the vehicle nods, most at the far end of the view.",
     "<b>Not built.</b> Three parallel cracks in a wheel path are not called alligator. Where the wheel "
-    "paths are not known, networks with pieces of 0.3 to 0.5 m count as block. Potholes are not looked for.",
+    "paths are not known, networks with pieces of 0.3 to 0.5 m count as block.",
+)
+POTHOLES = (
+    "<b>Potholes</b> are not looked for: this checkpoint gives no pothole class.",
+    "<b>Potholes</b> are regions of 0.1 m and more. Their severity needs depth, which no photo shows, and "
+    "they are not in the index.",
 )
 PLAN_LIMITS = (
     "<b>Assumed numbers decide much.</b> Effects of treatments and curves of ageing that are marked "
@@ -52,7 +57,8 @@ PLAN_LIMITS = (
     "committed.",
     "<b>Not in the plan:</b> ruts, drainage, utilities’ works, inflation, growth of traffic, what road "
     "users lose. Cracks are taken to grow as the index falls, in the mixture that was surveyed.",
-    "<b>Costs</b> are the treatments’ unit costs on the sections’ areas; no engineer has looked at the site.",
+    "<b>Costs</b> are the treatments’ unit costs times the sections’ quantities (area, length or length of "
+    "cracks, by the unit), and one set-up a project; no engineer has looked at the site.",
     "<b>How often a project stays</b> is found by drawing the surveyed condition from its interval; the "
     "years’ prices of money are kept. It says how much a project hangs on its own measurement.",
 )
@@ -60,8 +66,8 @@ GLOSSARY = (
     ("Alligator cracking", "A net of cracks with small pieces, in wheel paths: the pavement is worn out by "
      "load."),
     ("Backlog", "Cost of treating at once every section that is due, each by its best treatment."),
-    ("Benefit", "Area between a section’s condition curves with and without the plan, times length and "
-     "traffic."),
+    ("Benefit", "Area between a section’s condition curves with and without the plan over the plan’s years, "
+     "weighted by length and traffic. Averages of the index go by length only."),
     ("Block cracking", "A net of cracks with pieces of about 0.3 to 3 m, mostly from age."),
     ("Chainage", "Distance along a road; 1+250 is 1,250 m from its beginning."),
     ("Checkpoint", "The trained network that marked the cracks; its SHA-256 names it beyond doubt."),
@@ -104,7 +110,7 @@ def method(facts: Facts, width: float) -> list[Flowable]:
         if facts.said("severity_standard")
         else space(0),
         *subheading("What these numbers cannot say", "limits"),
-        *bullets(LIMITS),
+        *bullets([*LIMITS, POTHOLES[bool(analysis_settings(facts).get("potholes"))]]),
     ]
     if facts.has_plan:
         story += _plan_method(facts, width)
@@ -125,11 +131,13 @@ def _scale(facts: Facts) -> str:
         else f"{low:.2g} to {high:.2g} mm a pixel, median {middle:.2g}"
     )
     text = (
-        f"<b>Scale.</b> One pixel shows {spread}. Where the photo is coarser than {SEVERITY_GSD_MM:g} mm a "
+        f"<b>Scale.</b> The photos have {spread}. Where a photo is coarser than {SEVERITY_GSD_MM:g} mm a "
         "pixel the width of a crack, and with it its severity, cannot be told; its cracking then counts as "
         "low, so that the index stays an upper bound."
     )
-    if coarse:
+    if coarse == len(facts.gsds):
+        text += " That is so for all photos of this survey."
+    elif coarse:
         text += f" That is so for {coarse:,} of {len(facts.gsds):,} photos at least."
     return text
 
@@ -141,7 +149,9 @@ def _plan_method(facts: Facts, width: float) -> list[Flowable]:
             "Each surveyed section gets a curve of ageing for its class and surface. For each section, "
             "treatment and year that suits, the cost and the benefit are worked out; an integer programme "
             "(HiGHS), or prices on each year’s money with incremental benefit-cost where the network is "
-            "large, chooses what gains most for the money. Neighbours that get the same treatment in the "
+            "large, chooses what gives most benefit for the money: the area between the condition curves "
+            "with and without the plan over its years, weighted by length and traffic; what comes after the "
+            "last year is not counted. Neighbours that get the same treatment in the "
             "same year are one project with one mobilisation. " + _strategy(facts)
         ),
         *bullets([*PLAN_LIMITS, *(safe(note, 600) for note in facts.plan.get("notes", [])[:MOST_NOTES])]),
@@ -235,6 +245,15 @@ def provenance(facts: Facts, width: float) -> list[Flowable]:
             data_table(("Setting", "Value"), settings[:80], (2.5, 4), width=width),
         ]
     return [*story, PageBreak()]
+
+
+def analysis_settings(facts: Facts) -> Mapping[str, Any]:
+    """What the analysis was made with; empty where that is not told."""
+    try:
+        settings = json.loads(facts.said("settings") or "{}")
+    except ValueError:
+        return {}
+    return settings if isinstance(settings, dict) else {}
 
 
 def _flat(text: str) -> list[tuple[str, str]]:

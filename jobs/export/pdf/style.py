@@ -29,8 +29,9 @@ CellStyle.fontname = "DejaVuSans"
 REGULAR, BOLD, ITALIC = "DejaVuSans", "DejaVuSans-Bold", "DejaVuSans-Oblique"
 INK, MUTED, RULE, PANEL = HexColor("#1b2733"), HexColor("#5b6875"), HexColor("#cfd6dd"), HexColor("#f2f5f8")
 ACCENT = HexColor("#14568c")
-# Blue, amber, wine: apart for every kind of sight, and from light to dark on a grey print. The screen's
-# yellow for "good" would be lost on white paper.
+# Blue, amber, wine: apart for every kind of sight, and from light to dark on a grey print. The pages and the
+# GIS layers have viridis, on purpose: there its yellow for "good" has a dark casing or a grey ground; on
+# white paper it would be lost.
 GRADES = {"good": HexColor("#56a5d8"), "fair": HexColor("#d99a00"), "poor": HexColor("#7d1538")}
 NOT_SURVEYED = HexColor("#a9b3bd")
 # After Okabe and Ito.
