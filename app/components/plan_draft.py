@@ -29,7 +29,7 @@ def current_draft(survey_id: int, made: Mapping[str, Any] | None, everything: fl
 
     Args:
         made: the plan that is shown, of `app.plan_data.plan`; None while there is none.
-        everything: of `app.plan_data.everything_cost` with the ready set, for the first budget.
+        everything: of `app.plan_data.everything_cost`, for the first budget and the slider's end.
     """
     draft = kept_draft(survey_id)
     source = made["version"] if made else None
@@ -40,8 +40,9 @@ def current_draft(survey_id: int, made: Mapping[str, Any] | None, everything: fl
 
 
 def _new_draft(source: str | None, request: Mapping[str, Any] | None, everything: float) -> Draft:
-    """serial (names the inputs), source (version of the plan), values, asked (what was asked for last),
-    follow (the job that makes it), problem (why it could not be asked for)."""
+    """serial (names the inputs), source (version of the plan), top (end of the slider), values, asked (what
+    was asked for last), follow (the job that makes it), problem (why it could not be asked for), misread (why
+    the budget that was typed was not taken)."""
     serial = st.session_state.get(SERIAL, 0) + 1
     st.session_state[SERIAL] = serial
     top = slider_top(everything)
@@ -58,7 +59,10 @@ def _new_draft(source: str | None, request: Mapping[str, Any] | None, everything
         values["minimum_index"] = {
             None if name == ALL_CLASSES else name: least for name, least in request["minimum_index"].items()
         }
-    draft: Draft = {"serial": serial, "source": source, "values": values, "follow": None, "problem": None}
+    draft: Draft = {
+        "serial": serial, "source": source, "top": slider_top(max(everything, values["budget"])),
+        "values": values, "follow": None, "problem": None, "misread": None,
+    }  # fmt: skip
     draft["asked"] = asked_for(values) if request is not None else None
     return draft
 

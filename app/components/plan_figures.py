@@ -8,19 +8,11 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 from app.components.messages import plain
+from app.components.plan_money import money
 from app.components.text import MISSING, number
 
 SAME = 0.00005
 """A gap under this is shown as none."""
-
-
-def money(value: float | None, currency: str) -> str:
-    """`85,300 USD`, from ten millions on `12.3 million USD`."""
-    if value is not None and abs(value) >= 1e10:
-        return number(value / 1e9, 1, f"billion {currency}")
-    if value is not None and abs(value) >= 1e7:
-        return number(value / 1e6, 1, f"million {currency}")
-    return number(value, 0, currency)
 
 
 def gap_words(gap: float) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 
 from app import plan_actions
 from app.components.messages import plain, show_error
-from app.components.plan_figures import money
+from app.components.plan_money import money
 from app.identity import current_actor
 from engine.errors import EngineError
 

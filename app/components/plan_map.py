@@ -14,7 +14,7 @@ from streamlit_folium import st_folium
 
 from app.components.network_map import LEAFLET
 from app.components.plan_charts import treatment_looks
-from app.components.plan_figures import money
+from app.components.plan_money import money
 from app.components.text import chainage, popup_text
 from db.settings import get_settings
 

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.messages import plain
-from app.components.plan_figures import money
+from app.components.plan_money import money
 from app.components.section_table import download
 from app.components.spreadsheet import to_csv
 from app.components.text import chainage, number

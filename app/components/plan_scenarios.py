@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from app.components.messages import plain
 from app.components.plan_charts import OWN, PAPER, SCENARIO_OF, SCENARIOS
-from app.components.plan_figures import money
+from app.components.plan_money import money
 from app.components.text import MISSING, number
 
 SAID = {

@@ -6,18 +6,18 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app.components.messages import plain
-from app.components.plan_draft import SLIDER_STEPS, Draft, slider_top
-from engine.plan_inputs import LARGEST_BUDGET, LONGEST_PLAN_YEARS
+from app.components.messages import plain, show_error
+from app.components.plan_draft import SLIDER_STEPS, Draft
+from app.components.plan_money import money, read_amount
+from engine.errors import SettingsError
+from engine.plan_inputs import LONGEST_PLAN_YEARS
 from engine.plan_request import LONGEST_CURRENCY
 
 MOST_CLASSES = 8
 EMPTY_IS_NONE = "Leave it empty to ask for none."
 
 
-def plan_inputs(
-    draft: Draft, sets: Sequence[Mapping[str, Any]], classes: Sequence[str], everything: float
-) -> bool:
+def plan_inputs(draft: Draft, sets: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> bool:
     """Draw the inputs and write what they say into the draft's values; returns whether a plan with them was
     asked for.
 
@@ -25,10 +25,9 @@ def plan_inputs(
         draft: of `plan_draft.current_draft`.
         sets: of `app.plan_data.treatment_sets`.
         classes: road classes of the network.
-        everything: what treating every section once would cost, see `app.plan_data.everything_cost`.
     """
     values, key = draft["values"], f"plan-{draft['serial']}"
-    _budget(values, key, everything)
+    _budget(draft, key)
     cells = st.columns([1, 1, 2.4, 1])
     values["years"] = int(
         cells[0].number_input(
@@ -43,12 +42,13 @@ def plan_inputs(
     )  # fmt: skip
     # An agency's own set hides a ready one of its name.
     names = list(dict.fromkeys(one["name"] for one in reversed(sets)))[::-1]
-    if values["treatment_set"] not in names:
-        _replace_set(draft, names[0])
-    values["treatment_set"] = cells[2].selectbox(
-        "Treatments", names, names.index(values["treatment_set"]), key=f"{key}-set",
+    known = values["treatment_set"] in names
+    chosen = cells[2].selectbox(
+        "Treatments", names, names.index(values["treatment_set"]) if known else None, key=f"{key}-set",
+        placeholder="Choose a set",
         help="The set of treatments with their costs, edited on the page Treatments.",
     )  # fmt: skip
+    values["treatment_set"] = chosen or values["treatment_set"]
     values["currency"] = cells[3].text_input(
         "Currency", values["currency"], max_chars=LONGEST_CURRENCY, key=f"{key}-currency",
         help="Of the budget and of the set's unit costs. It names the money, nothing is converted.",
@@ -56,47 +56,67 @@ def plan_inputs(
     return _more(values, key, classes)
 
 
-def _replace_set(draft: Draft, name: str) -> None:
-    """Go on with another set where the plan's is gone; that alone is no wish for a new plan."""
-    st.info(
-        f"There is no set {plain(draft['values']['treatment_set'])} of treatments any more. New plans are "
-        f"made with {plain(name)}, unless you choose another one."
+def set_is_there(draft: Draft, sets: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the draft's set of treatments can be planned with; says what to do where it cannot.
+
+    Args:
+        sets: of `app.plan_data.treatment_sets`.
+    """
+    name = draft["values"]["treatment_set"]
+    if any(one["name"] == name for one in sets):
+        return True
+    st.warning(
+        f"This plan was made with the treatments {plain(name)}, which are no set here (any more): they came "
+        "from a file, or the set was deleted. No other set's prices are taken for them. Choose a set under "
+        "Treatments to plan again, or import the file on the page Treatments."
     )
-    draft["values"]["treatment_set"] = name
-    if draft["asked"] is not None:
-        draft["asked"]["treatment_set"] = name
+    return False
 
 
-def _budget(values: dict[str, Any], key: str, everything: float) -> None:
-    top = slider_top(max(everything, values["budget"]))
-    ids = f"{key}-slider-{top}", f"{key}-budget-{top}"
-    # The draft holds the budget; both inputs show it.
-    for one in ids:
-        st.session_state.setdefault(one, values["budget"])
-    cells = st.columns([4.2, 1.5, 1.1], vertical_alignment="bottom")
-    off = values["no_limit"]
-    step = max(1, top // SLIDER_STEPS)
+def _budget(draft: Draft, key: str) -> None:
+    """The slider and the text field, which show one budget; its amount as it was understood beside them."""
+    values, top = draft["values"], draft["top"]
+    # Names and ends stay while the draft lives: an input that is replaced still sends what it held.
+    slider, text = f"{key}-slider", f"{key}-budget"
+    st.session_state.setdefault(slider, min(values["budget"], top))
+    st.session_state.setdefault(text, f"{values['budget']:,}")
+    cells = st.columns([3.6, 1.5, 1.6, 1], vertical_alignment="bottom")
+    off, currency = values["no_limit"], values["currency"]
     cells[0].slider(
-        "Budget a year", 0, top, step=step, key=ids[0], disabled=off,
-        format=f"%,d {values['currency'].replace('%', '%%')}",
-        on_change=_took, args=(values, ids[0], ids[1], top),
+        "Budget a year", 0, top, step=max(1, top // SLIDER_STEPS), key=slider, disabled=off, format="%,d",
+        on_change=_slid, args=(draft, slider, text),
         help="The slider ends where every surveyed section could be treated once, in one year, with the "
-        "dearest treatment that suits its condition.",
+        "dearest treatment that suits its condition. More can be typed.",
     )  # fmt: skip
-    cells[1].number_input(
-        f"Budget a year ({values['currency']})", 0, int(LARGEST_BUDGET), step=step, key=ids[1], disabled=off,
-        on_change=_took, args=(values, ids[1], ids[0], top), label_visibility="collapsed",
+    cells[1].text_input(
+        f"Budget a year ({currency})", key=text, disabled=off, on_change=_typed, args=(draft, text, slider),
+        label_visibility="collapsed", max_chars=40,
     )  # fmt: skip
-    values["no_limit"] = cells[2].checkbox(
+    cells[2].markdown("no limit" if off else f"= **{plain(money(values['budget'], currency))}** a year")
+    values["no_limit"] = cells[3].checkbox(
         "No limit", off, key=f"{key}-no-limit", help="What would be done if money did not matter."
     )
+    if draft["misread"] is not None and not values["no_limit"]:
+        show_error(draft["misread"])
+        st.caption(f"Until then the budget stays {plain(money(values['budget'], currency))} a year.")
 
 
-def _took(values: dict[str, Any], key: str, other: str, top: int) -> None:
-    """One input of the budget was moved: so is the other."""
-    values["budget"] = int(st.session_state[key])
-    if values["budget"] <= top:
-        st.session_state[other] = values["budget"]
+def _slid(draft: Draft, slider: str, text: str) -> None:
+    """The slider was moved: the field says so."""
+    draft["misread"], draft["values"]["budget"] = None, int(st.session_state[slider])
+    st.session_state[text] = f"{draft['values']['budget']:,}"
+
+
+def _typed(draft: Draft, text: str, slider: str) -> None:
+    """An amount was typed: the slider goes there, or to its end. What cannot be told changes nothing."""
+    try:
+        budget = read_amount(st.session_state[text], draft["values"]["currency"])
+    except SettingsError as problem:
+        draft["misread"] = problem
+        return
+    draft["misread"], draft["values"]["budget"] = None, budget
+    st.session_state[text] = f"{budget:,}"
+    st.session_state[slider] = min(budget, draft["top"])
 
 
 def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> bool:

@@ -9,7 +9,9 @@ from app import actions, data, plan_actions, plan_data
 from app.components.job_progress import job_card
 from app.components.messages import show_error
 from app.components.plan_draft import Draft, asked_for, request_of
+from app.components.treatment_table import plain_words
 from app.identity import current_actor
+from app.plan_pruning import prune_unnamed
 from engine.errors import EngineError
 from engine.vocabulary import JobState
 
@@ -52,6 +54,7 @@ def arrived(survey_id: int, draft: Draft) -> int | None:
         return None
     draft["follow"] = None
     made_id: int | None = job["parameters"].get("made_id")
+    prune_unnamed(current_actor(), survey_id, shown_id=made_id)
     return made_id
 
 
@@ -64,7 +67,8 @@ def _followed(survey_id: int, draft: Draft) -> dict[str, Any] | None:
 def show_progress(survey_id: int, draft: Draft) -> bool:
     """Draw the job that works on a plan of the survey, or why there is none; returns whether one works."""
     if draft["problem"] is not None:
-        show_error(draft["problem"])
+        problem = draft["problem"]
+        show_error(type(problem)(plain_words(problem.what), plain_words(problem.remedy)))
     if active_jobs(survey_id):
         _watch(survey_id, data.now())
         return True

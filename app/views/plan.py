@@ -16,9 +16,12 @@ from app.components.plan_list import list_plans
 from app.components.plan_places import places_and_projects
 from app.components.plan_ready import changed_since, ready_to_plan
 from app.components.plan_scenarios import compare_scenarios
-from app.components.plan_settings import plan_inputs, road_classes
+from app.components.plan_settings import plan_inputs, road_classes, set_is_there
 from app.components.plan_solving import arrived, ask, has_changed, show_progress
+from app.plan_actions import READY_SET
 from engine.errors import SettingsError
+from engine.plan_request import treatments_from_values
+from engine.treatment_sets import TREATMENT_SETS
 
 
 def choose_plan(survey_id: int) -> dict[str, Any] | None:
@@ -47,16 +50,16 @@ def choose_plan(survey_id: int) -> dict[str, Any] | None:
 def settings(survey_id: int, draft: Draft, classes: list[str], has_plan: bool) -> None:
     """The inputs; a change asks for the plan anew."""
     sets = plan_data.treatment_sets()
-    chosen = next((one for one in reversed(sets) if one["name"] == draft["values"]["treatment_set"]), sets[0])
-    everything = plan_data.everything_cost(survey_id, chosen["treatments"])
-    if plan_inputs(draft, sets, classes, everything) or has_changed(draft):
+    sent = plan_inputs(draft, sets, classes)
+    there = set_is_there(draft, sets)
+    if there and (sent or has_changed(draft)):
         ask(survey_id, draft)
     first = draft["asked"] is None
     label = "Plan again" if has_plan or not first else "Make the plan"
     row = st.container(horizontal=True, vertical_alignment="center")
     if row.button(
         label, type="primary" if first else "secondary", icon=":material/play_arrow:",
-        help="With these settings, and the pins and bans of now.",
+        help="With these settings, and the pins and bans of now.", disabled=not there,
     ):  # fmt: skip
         ask(survey_id, draft)
         st.rerun()
@@ -106,8 +109,8 @@ def draw() -> None:
     links = head.container(horizontal=True, width="content")
     links.page_link("views/reports.py", label="Reports", icon=":material/description:", query_params=address)
     links.page_link("views/priorities.py", label="Priorities", icon=":material/flag:", query_params=address)
-    ready = plan_data.treatment_sets()[0]["treatments"]
-    draft = current_draft(survey_id, made, plan_data.everything_cost(survey_id, ready))
+    known = treatments_from_values(made["request"]["treatments"]) if made else TREATMENT_SETS[READY_SET]
+    draft = current_draft(survey_id, made, plan_data.everything_cost(survey_id, known))
     settings(survey_id, draft, road_classes(table), made is not None)
     working = show_progress(survey_id, draft)
     if made is None:

@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
-from app import data, identity, plan_actions, plan_data
+from app import data, identity, plan_actions, plan_data, plan_pruning
 from app.components.plan_charts import scenario_lines, treatment_looks
 from app.components.plan_draft import NO_COSTS_TOP, SLIDER_STEPS, slider_top
-from app.components.plan_figures import gap_words, money
+from app.components.plan_figures import gap_words
 from app.components.plan_map import _Projects, map_config
+from app.components.plan_money import MOST, money, read_amount, short_money
 from app.components.plan_projects import projects_csv
 from app.plan_actions import PlanRequest
-from db.models import Agency, Job, Network, Plan, Section, SectionResult, Survey
+from db.models import Agency, ExportedFile, Job, Network, Plan, Section, SectionResult, Survey
 from db.session import reading, transaction
 from engine.errors import SettingsError
 from engine.treatment_sets import TREATMENT_SETS
@@ -60,6 +61,10 @@ def make(survey_id: int, **more: Any) -> int:
 
 def number_input(page: AppTest, label: str) -> Any:
     return next(box for box in page.number_input if box.label.startswith(label))
+
+
+def budget_box(page: AppTest) -> Any:
+    return next(box for box in page.text_input if box.label.startswith("Budget"))
 
 
 def press(page: AppTest, label: str) -> AppTest:
@@ -123,7 +128,7 @@ def test_another_agencys_plan_is_not_there(measured: Measured) -> None:
 def test_the_first_plan_is_made_on_demand_and_once(measured: Measured) -> None:
     page = open_page("plan", survey=measured.survey)
     assert not page.metric and not plan_jobs()
-    number_input(page, "Budget").set_value(50_000).run()
+    budget_box(page).set_value("50,000").run()
     assert not plan_jobs()  # nothing is made before it is asked for
     press(page, "Make the plan")
     press(page, "Plan again")
@@ -140,11 +145,11 @@ def test_the_first_plan_is_made_on_demand_and_once(measured: Measured) -> None:
 def test_a_changed_budget_makes_a_new_plan_and_stops_the_older_job(measured: Measured) -> None:
     make(measured.survey)
     page = open_page("plan", survey=measured.survey)
-    assert number_input(page, "Budget").value == 60_000 and number_input(page, "Years").value == 3
+    assert budget_box(page).value == "60,000" and number_input(page, "Years").value == 3
     page.slider[0].set_value(page.slider[0].max // 2).run()
-    half = page.slider[0].max // 2
-    assert number_input(page, "Budget").value == half  # both inputs show one budget
-    number_input(page, "Budget").set_value(40_000).run()
+    half = int(page.slider[0].max) // 2
+    assert budget_box(page).value == f"{half:,}"  # both inputs show one budget
+    budget_box(page).set_value("40.000").run()
     assert page.slider[0].value == 40_000
     states = [(job.parameters["yearly_budget"], job.state) for job in plan_jobs()[1:]]
     assert states == [(half, JobState.CANCELLED), (40_000, JobState.QUEUED)]
@@ -157,13 +162,63 @@ def test_a_changed_budget_makes_a_new_plan_and_stops_the_older_job(measured: Mea
     assert "40,000 USD a year" in said(page) and len(plan_jobs()) == 3
 
 
-def test_a_budget_beyond_the_slider_moves_its_end(measured: Measured) -> None:
+def test_a_budget_beyond_the_slider_is_taken_and_stays(measured: Measured) -> None:
     make(measured.survey)
     page = open_page("plan", survey=measured.survey)
-    far = page.slider[0].max * 7
-    number_input(page, "Budget").set_value(far).run()
-    assert not page.exception
-    assert number_input(page, "Budget").value == far == page.slider[0].value <= page.slider[0].max
+    end = int(page.slider[0].max)
+    budget_box(page).set_value(str(7 * end)).run()
+    assert budget_box(page).value == f"{7 * end:,}" and page.slider[0].value == page.slider[0].max == end
+    assert f"{7 * end:,} USD" in said(page).replace("\\", "")
+    page.run()
+    assert [job.parameters["yearly_budget"] for job in plan_jobs()[1:]] == [7 * end]
+    page.slider[0].set_value(end // 2).run()
+    assert budget_box(page).value == f"{end // 2:,}"
+
+
+@pytest.mark.parametrize("typed", ["1e13", "250.5", "9000000000000", "-5", "", "1,000.00"])
+def test_a_budget_that_cannot_be_told_makes_no_plan(measured: Measured, typed: str) -> None:
+    make(measured.survey)
+    page = open_page("plan", survey=measured.survey)
+    budget_box(page).set_value(typed).run()
+    assert "0 to 1,000,000,000,000" in page.error[0].value.replace("\\", "") and len(plan_jobs()) == 1
+    assert budget_box(page).value == typed  # to be mended
+    budget_box(page).set_value("70000").run()
+    assert not page.error and plan_jobs()[-1].parameters["yearly_budget"] == 70_000
+
+
+@given(st.integers(0, MOST), st.sampled_from(["", ",", ".", " ", "'", "\u00a0"]))
+def test_an_amount_is_read_as_it_is_written(amount: int, separator: str) -> None:
+    written = f"{amount:,}".replace(",", separator)
+    assert read_amount(written) == read_amount(f" {written} EUR", "EUR") == amount
+
+
+@pytest.mark.parametrize(
+    "text", ["1e5", "12,50", "1,000.00", "0.250", "1.000,5", "٣", "2,50,000", "1.000 000"]
+)
+def test_an_amount_with_two_meanings_is_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        read_amount(text)
+
+
+def test_unnamed_plans_do_not_pile_up(measured: Measured, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plan_pruning, "KEPT_UNNAMED", 2)
+    named = make(measured.survey, name="For the council", scenarios=False, draws=0)
+    kept_by_file, *rest = [
+        make(measured.survey, yearly_budget=10_000.0 * (1 + turn), scenarios=False, draws=0)
+        for turn in range(4)
+    ]
+    actor = identity.current_actor()
+    with transaction() as session:
+        session.add(
+            ExportedFile(
+                agency_id=actor.agency_id, survey_id=measured.survey, plan_id=kept_by_file, format="pdf",
+                file_name="a.pdf", content_hash="0" * 64, size_bytes=1, provenance={},
+            )
+        )  # fmt: skip
+    assert plan_pruning.prune_unnamed(actor, measured.survey, shown_id=rest[0]) == 0
+    assert plan_pruning.prune_unnamed(actor, measured.survey) == 1
+    left = {row["id"] for row in plan_data.plans(measured.survey)}
+    assert left == {named, kept_by_file, *rest[1:]}
 
 
 def test_more_settings_count_when_they_are_sent(measured: Measured) -> None:
@@ -215,15 +270,18 @@ def test_a_set_that_is_gone_makes_no_plan_by_itself(measured: Measured) -> None:
     assert page.selectbox[1].value == "Ours" and not page.info
     plan_actions.delete_treatments(actor, "Ours")
     page = open_page("plan", survey=measured.survey)
-    assert "no set Ours" in page.info[0].value and len(plan_jobs()) == 1
+    assert "no set here" in page.warning[0].value and page.selectbox[1].value is None
     number_input(page, "Years").set_value(2).run()
-    assert plan_jobs()[-1].parameters["treatment_set"] == plan_actions.READY_SET
+    assert next(button for button in page.button if button.label == "Plan again").disabled
+    assert len(plan_jobs()) == 1  # no other set's prices are taken
+    page.selectbox[1].set_value(plan_actions.READY_SET).run()
+    assert len(plan_jobs()) == 2 and plan_jobs()[-1].parameters["treatment_set"] == plan_actions.READY_SET
 
 
 def test_a_failed_job_says_why(measured: Measured) -> None:
     make(measured.survey)
     page = open_page("plan", survey=measured.survey)
-    number_input(page, "Budget").set_value(30_000).run()
+    budget_box(page).set_value("30 000").run()
     with transaction() as session:
         job = session.get_one(Job, plan_jobs()[-1].id)
         job.state, job.error = JobState.FAILED, "The machine ran out of memory."
@@ -357,5 +415,6 @@ def test_the_gap_in_words(gap: float, words: str) -> None:
 
 def test_money_is_short_where_it_is_much() -> None:
     assert money(85_300.4, "USD") == "85,300 USD"
-    assert money(12_340_000, "EUR") == "12.3 million EUR"
+    assert money(1_499_204, "EUR") == "1,499,204 EUR" and money(12_340_000, "EUR") == "12.3 million EUR"
+    assert short_money(1_499_204, "EUR") == "1.50 million EUR"
     assert money(None, "EUR") == "–"
