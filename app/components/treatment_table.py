@@ -30,6 +30,7 @@ LABELS = {
     "kinds": "Distress",
     "severities": "Severity",
     "density_min_percent": "Density from (%)",
+    "density_max_percent": "Density to (%)",
     "functional_classes": "Classes",
     "surfaces": "Surfaces",
     "aadt_min": "AADT from",
@@ -52,7 +53,8 @@ HELP = {
     "index_max": "0 to 100: ... up to this one, at the time of treatment.",
     "kinds": "Distress of which one must be there. Empty: any.",
     "severities": "Severity that this distress must have. Empty: any.",
-    "density_min_percent": "0 to 100 %: how much of this distress must be there (D6433 density).",
+    "density_min_percent": "0 to 100 %: how much of this distress must be there (D6433 density) ...",
+    "density_max_percent": "0 to 100 %: ... and up to how much of it; 100 is no limit.",
     "functional_classes": "Classes of road that it is for, as the road network names them. Empty: all.",
     "surfaces": "Pavements that it is for, as the road network names them. Empty: all.",
     "aadt_min": "Vehicles a day from which it is used.",
@@ -74,6 +76,14 @@ UNIT_WORDS = {
     "crack_m": "m of crack",
     "crack_ft": "ft of crack",
 }
+UNITS_SAID = {
+    "m2": "m²",
+    "yd2": "yd²",
+    "m": "metre",
+    "ft": "foot",
+    "crack_m": "crack metre",
+    "crack_ft": "crack foot",
+}
 LISTS = ("kinds", "severities", "functional_classes", "surfaces", "excluded_kinds")
 TEXTS = ("name", "unit", "source")
 WHOLE = ("life_years", "aadt_min", "aadt_max")
@@ -82,6 +92,7 @@ DEFAULTS = {
     "index_min": 0.0,
     "index_max": 100.0,
     "density_min_percent": 0.0,
+    "density_max_percent": 100.0,
     "aadt_min": 0,
     "excluded_over_percent": 0.0,
     "slope_factor": 1.0,
@@ -91,6 +102,7 @@ DEFAULTS = {
 }
 FORMATS = {"unit_cost": "%,.2f", "mobilisation_cost": "%,.0f", "aadt_min": "%,d", "aadt_max": "%,d"}
 _CODES = re.compile(r"\b(" + "|".join([*(code for code in LABELS if "_" in code), "severities"]) + r")\b")
+_PER_UNIT = re.compile(r"\bper (" + "|".join(UNITS_SAID) + r")\b")
 
 
 def table_of(treatments: Sequence[Treatment]) -> pd.DataFrame:
@@ -183,7 +195,8 @@ def read_table(table: pd.DataFrame) -> tuple[tuple[Treatment, ...], list[str]]:
 
 
 def plain_words(text: str) -> str:
-    """A message of the engine with the columns named as the table names them."""
+    """A message of the engine with columns named as the table names them, and units in words."""
+    text = _PER_UNIT.sub(lambda found: f"per {UNITS_SAID[found[1]]}", text)
     return _CODES.sub(lambda found: f"“{LABELS[found[1]]}”", text)
 
 

@@ -20,9 +20,11 @@ from engine.vocabulary import DistressType, Severity
 from tests.unit.web.test_pages import open_page, said
 
 EVERY_FIELD = Treatment(
-    "Chip | seal", 2.5, "crack_ft", 7, 40, 80, (DistressType.BLOCK, DistressType.CRACK),
-    (Severity.HIGH,), 3.5, ("main", "local"), ("asphalt",), 100, 5000, (DistressType.POTHOLE,), 2.0, 85.0,
-    0.9, 120.0, 900.0, True, "x",
+    "Chip | seal", 2.5, "crack_ft", 7, index_min=40, index_max=80,
+    kinds=(DistressType.BLOCK, DistressType.CRACK), severities=(Severity.HIGH,), density_min_percent=3.5,
+    density_max_percent=60.0, functional_classes=("main", "local"), surfaces=("asphalt",), aadt_min=100,
+    aadt_max=5000, excluded_kinds=(DistressType.POTHOLE,), excluded_over_percent=2.0, reset_index=85.0,
+    slope_factor=0.9, min_project_m=120.0, mobilisation_cost=900.0, preventive=True, source="x",
 )  # fmt: skip
 
 
@@ -88,6 +90,9 @@ def test_every_wrong_row_is_named_with_its_column_in_plain_words() -> None:
 
 def test_the_engines_words_for_columns_are_all_replaced() -> None:
     assert plain_words("severities: x; min_project_m is -1") == "“Severity”: x; “Shortest project (m)” is -1"
+    assert (
+        plain_words("Enter the cost per crack_m, or per m2.") == "Enter the cost per crack metre, or per m²."
+    )
 
 
 def test_a_ready_set_is_shown_with_its_sources_and_copied(empty_app: None) -> None:
