@@ -1,17 +1,23 @@
 """The work of an export: a file is made, stored, and entered for download."""
 
 import tempfile
+import time
+from collections.abc import Collection
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
+from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from threading import Event
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
+from db.base import utc_now
 from db.export_store import add_export
 from db.models import Job
 from db.session import reading
+from db.settings import get_settings
 from db.storage import get_storage
 from engine.errors import CancelledError
 from engine.vocabulary import ExportFormat
@@ -19,6 +25,7 @@ from jobs.export import make_export
 from jobs.running import RunningJob
 
 BEAT_S = 0.5
+KEPT_FOR = timedelta(days=1)
 STEPS = 100
 """Progress is shown in percent."""
 
@@ -30,6 +37,29 @@ class Made(NamedTuple):
     content_hash: str
     size_bytes: int
     provenance: dict[str, str]
+
+
+def work_place() -> Path:
+    """Where files are written before they are stored: a folder for each attempt, named by its job."""
+    return get_settings().root / "exports"
+
+
+def abandoned_exports(active: Collection[int]) -> list[Path]:
+    """Folders of killed workers: nothing was written to them for `KEPT_FOR`, and their job is not active."""
+    oldest = time.time() - KEPT_FOR.total_seconds()
+    kept = {str(job_id) for job_id in active}
+    folders = list(work_place().iterdir()) if work_place().is_dir() else []
+    return [
+        folder for folder in folders if folder.name.split("-")[0] not in kept and _newest(folder) < oldest
+    ]
+
+
+def _newest(folder: Path) -> float:
+    times = [0.0]
+    for path in (folder, *folder.rglob("*")):
+        with suppress(FileNotFoundError):  # removed at this moment
+            times.append(path.stat().st_mtime)
+    return max(times)
 
 
 def export_survey(job: RunningJob) -> None:
@@ -71,7 +101,12 @@ def _beating(job: RunningJob) -> Made:
         said.update(done=round(STEPS * min(max(done, 0.0), 1.0)), message=doing)
 
     def make() -> Made:
-        with tempfile.TemporaryDirectory(prefix="pavescope-export-") as folder, reading() as session:
+        read_at = utc_now()
+        work_place().mkdir(parents=True, exist_ok=True)
+        with (
+            tempfile.TemporaryDirectory(dir=work_place(), prefix=f"{job.claimed.id}-") as folder,
+            reading() as session,
+        ):
             path, provenance = make_export(
                 session,
                 job.claimed.agency_id,
@@ -82,6 +117,8 @@ def _beating(job: RunningJob) -> Made:
                 folder=Path(folder),
                 progress=progress,
             )
+            # To the microsecond, for telling what changed since; the file says it in seconds.
+            provenance["read_at"] = read_at.isoformat()
             return Made(path.name, get_storage().put_file(path), path.stat().st_size, provenance)
 
     pool = ThreadPoolExecutor(1)

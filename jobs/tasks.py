@@ -17,6 +17,7 @@ from db.storage import get_storage
 from db.uploads import abandoned_uploads
 from jobs import pipeline, queue
 from jobs.adapting import abandoned_states
+from jobs.exporting import abandoned_exports
 from jobs.running import run_job
 
 log = logging.getLogger(__name__)
@@ -50,8 +51,8 @@ def sweep_once() -> None:
 
 
 def sweep_storage() -> int:
-    """Delete stored files that no row names (a process was killed before its commit), and uploads and
-    adaptations that were given up. Returns how many files."""
+    """Delete stored files that no row names (a process was killed before its commit), and uploads,
+    adaptations and exports that were given up. Returns how many files."""
     storage = get_storage()
     with reading() as session:
         # While a job runs, a file stored long ago may be about to get its first row.
@@ -66,7 +67,8 @@ def sweep_storage() -> int:
     for folder in abandoned_uploads():
         if str(folder.resolve()) not in awaited:
             shutil.rmtree(folder, ignore_errors=True)
-    for folder in abandoned_states([job.id for job in active]):
+    ids = [job.id for job in active]
+    for folder in (*abandoned_states(ids), *abandoned_exports(ids)):
         shutil.rmtree(folder, ignore_errors=True)
     return len(orphans)
 

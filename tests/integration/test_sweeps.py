@@ -13,6 +13,7 @@ from db.session import reading, transaction
 from db.settings import get_settings
 from db.storage import get_storage
 from engine.vocabulary import JobKind
+from jobs.exporting import work_place
 from jobs.tasks import sweep_storage
 from tests.integration.surveys import draw_photos, import_photos
 
@@ -53,6 +54,22 @@ def test_nothing_is_removed_while_a_job_may_name_it() -> None:
     assert sweep_storage() == 0
     assert get_storage().exists(orphan)
     assert job.id == 1
+
+
+def test_what_killed_exports_leave_is_removed_after_a_day() -> None:
+    agency_id = actions.local_actor().agency_id
+    with transaction() as session:
+        job, _ = job_rows.create_job(
+            session, agency_id=agency_id, kind=JobKind.EXPORT_SURVEY, parameters={}, unique_key="k"
+        )
+    kept = [work_place() / f"{job.id}-abc", work_place() / "77-new"]
+    for folder in (old := work_place() / "77-old", *kept):
+        folder.mkdir(parents=True)
+        (folder / "half.xlsx").write_bytes(b"half")
+    for path in (old / "half.xlsx", old, kept[0] / "half.xlsx", kept[0]):
+        os.utime(path, (LONG_AGO, LONG_AGO))
+    sweep_storage()
+    assert not old.exists() and all(folder.exists() for folder in kept)
 
 
 def test_given_up_uploads_are_removed_after_a_week() -> None:
