@@ -24,7 +24,7 @@ def request_export(
         actor: who asks.
         survey_id: an analysed survey.
         format: of `ExportFormat`.
-        plan_id: None: the newest plan of the shown analysis, if there is one.
+        plan_id: None: without a plan, also where one is made before the job begins.
         paper: of a PDF, A4 or Letter.
 
     Returns:
@@ -41,15 +41,15 @@ def request_export(
         raise SettingsError(f"The paper {paper!r} is not known.", f"Use {' or '.join(PAPERS)}.")
     with transaction() as session:
         shown = shown_analysis(session, actor.agency_id, survey_id)
-        plan = plan_of(session, actor.agency_id, survey_id, shown, plan_id)
+        if plan_id is not None:
+            plan_of(session, actor.agency_id, survey_id, plan_id)
         if shown.network is None and format in NEED_NETWORK:
             raise SettingsError(
                 f"The survey {shown.survey!r} runs over no network, and inspections are of sections.",
                 "Import the network and make the survey over it.",
             )
-        # The plan of today, even if another is made before the job begins.
-        parameters = {"format": str(format), "plan_id": None if plan is None else plan.id, "paper": paper}
-        key = f"export:{survey_id}:{format}:{parameters['plan_id']}:{paper}"
+        parameters = {"format": str(format), "plan_id": plan_id, "paper": paper}
+        key = f"export:{survey_id}:{format}:{plan_id}:{paper}"
         job_id = request_job(session, actor, JobKind.EXPORT_SURVEY, key, parameters, survey_id)
     queue.send(job_id, JobKind.EXPORT_SURVEY)
     return job_id

@@ -101,27 +101,17 @@ def shown_analysis(session: Session, agency_id: int, survey_id: int) -> Row[Any]
     return found
 
 
-def plan_of(
-    session: Session, agency_id: int, survey_id: int, shown: Row[Any], plan_id: int | None
-) -> Plan | None:
-    """The plan asked for, else the newest of the shown analysis, else none.
+def plan_of(session: Session, agency_id: int, survey_id: int, plan_id: int) -> Plan:
+    """A plan of the survey.
 
     Raises:
-        SettingsError: the plan asked for is not of this survey.
+        SettingsError: the survey has no such plan.
     """
     own = select(Plan).where(Plan.agency_id == agency_id, Plan.survey_id == survey_id)
-    if plan_id is not None:
-        found = session.scalar(own.where(Plan.id == plan_id))
-        if found is None:
-            raise SettingsError(f"The survey has no plan {plan_id}.", "Choose one of its plans.")
-        return found
-    return session.scalar(
-        own.where(
-            Plan.checkpoint_id == shown.shown_checkpoint_id, Plan.settings_hash == shown.shown_settings_hash
-        )
-        .order_by(Plan.created_at.desc(), Plan.id.desc())
-        .limit(1)
-    )
+    found = session.scalar(own.where(Plan.id == plan_id))
+    if found is None:
+        raise SettingsError(f"The survey has no plan {plan_id}.", "Choose one of its plans.")
+    return found
 
 
 def section_rows(session: Session, survey_id: int) -> Iterator[Row[Any]]:

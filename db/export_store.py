@@ -1,5 +1,6 @@
 """Files made for handing out: entered, listed, found."""
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -46,8 +47,9 @@ def exports_of(session: Session, agency_id: int, survey_id: int) -> list[dict[st
     """A survey's files, the newest first.
 
     Returns:
-        id, format, file_name, size_bytes, created_at, by (name or None), plan_id, plan (name or ""),
-        provenance, job_id; stale: whether the survey shows another analysis now.
+        id, format, file_name, size_bytes, created_at, read_at (later changes are not in it), by (name or
+        None), plan_id, plan (name or ""), provenance, job_id; stale: whether the survey shows another analysis
+        now.
     """
     rows = session.execute(
         select(ExportedFile, User.name, Survey.shown_settings_hash, Checkpoint.content_hash)
@@ -64,6 +66,7 @@ def exports_of(session: Session, agency_id: int, survey_id: int) -> list[dict[st
             "file_name": file.file_name,
             "size_bytes": file.size_bytes,
             "created_at": file.created_at,
+            "read_at": _read_at(file),
             "by": by,
             "plan_id": file.plan_id,
             "plan": file.provenance.get("plan", ""),
@@ -74,6 +77,11 @@ def exports_of(session: Session, agency_id: int, survey_id: int) -> list[dict[st
         }
         for file, by, settings_hash, checkpoint_hash in rows
     ]
+
+
+def _read_at(file: ExportedFile) -> datetime:
+    said = file.provenance.get("read_at")
+    return datetime.fromisoformat(said) if said else file.created_at
 
 
 def get_export(session: Session, agency_id: int, export_id: int) -> ExportedFile:

@@ -22,6 +22,7 @@ def export(
     plan: Annotated[
         str | None, typer.Option(help="Name of a plan (default: the newest of the shown analysis).")
     ] = None,
+    no_plan: Annotated[bool, typer.Option("--no-plan", help="Leave the plan out.")] = False,
     paper: Annotated[str, typer.Option(help="Paper of a PDF: A4 or Letter.")] = "A4",
     json: JsonFile = None,
 ) -> None:
@@ -33,6 +34,7 @@ def export(
     from app.cli import work
     from app.export_actions import PAPERS
     from db.export_store import plan_named
+    from db.plan_store import newest_plan
     from db.queries import find_survey
     from db.session import reading, transaction
     from engine.errors import SettingsError
@@ -42,6 +44,8 @@ def export(
         raise SettingsError(f"There is no format {format!r}.", f"Use one of: {', '.join(ExportFormat)}.")
     if paper not in PAPERS:
         raise SettingsError(f"The paper {paper!r} is not known.", f"Use {' or '.join(PAPERS)}.")
+    if no_plan and plan is not None:
+        raise SettingsError(f"Both the plan {plan!r} and none are asked for.", "Leave one out.")
     asked = ExportFormat(format)
     plain = asked is ExportFormat.CSV and out.suffix.lower() == ".csv"
     if not plain:
@@ -51,7 +55,11 @@ def export(
         found = find_survey(session, actor.agency_id, survey)
         if found is None:
             raise SettingsError(f"There is no survey named {survey!r}.", "See: pavescope survey list")
-        plan_id = None if plan is None else plan_named(session, actor.agency_id, found.id, plan)
+        plan_id = None
+        if plan is not None:
+            plan_id = plan_named(session, actor.agency_id, found.id, plan)
+        elif not no_plan and (newest := newest_plan(session, actor.agency_id, found.id)) is not None:
+            plan_id = newest.id
         survey_id = found.id
     provenance = _make(actor.agency_id, survey_id, None if plain else asked, plan_id, paper, out)
     with transaction() as session:

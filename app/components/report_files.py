@@ -47,7 +47,7 @@ def results_at(survey_id: int) -> datetime | None:
 def why_old(
     file: Mapping[str, Any], changed_at: datetime | None, newest_plan: Mapping[str, Any] | None
 ) -> str:
-    """What has changed since a file was made; empty where it is up to date.
+    """What has changed since a file's data were read; empty where it is up to date.
 
     Args:
         file: of `exported_files`; changed_at: of `results_at`; newest_plan: of `app.plan_data.plans`, the
@@ -55,9 +55,9 @@ def why_old(
     """
     if file["stale"]:
         return "The survey shows another analysis now."
-    if changed_at is not None and changed_at > file["created_at"]:
+    if changed_at is not None and changed_at > file["read_at"]:
         return "Results of the survey have changed since."
-    if newest_plan is not None and newest_plan["created_at"] > file["created_at"]:
+    if newest_plan is not None and newest_plan["created_at"] > file["read_at"]:
         return f"There is a newer plan: {newest_plan['name']}."
     return ""
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from app.export_actions import PAPERS
 from engine.vocabulary import ExportFormat
 
-PAPERS = ("A4", "Letter")
 CARDS_A_ROW = 3
 
 

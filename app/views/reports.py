@@ -16,6 +16,8 @@ from app.components.text import number
 from app.identity import current_actor
 from engine.errors import EngineError
 
+WITHOUT = "Without a plan"
+
 
 def plan_words(plan: dict[str, Any]) -> str:
     """A plan in one line."""
@@ -26,23 +28,31 @@ def plan_words(plan: dict[str, Any]) -> str:
 
 def choose_plan(plans: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The plan that goes into the files: that of the address, else the newest of the shown analysis."""
+    if not plans:
+        return None
     asked = query_id("plan")
     fresh = next((place for place, plan in enumerate(plans) if not plan["stale"]), None)
     start = next((place for place, plan in enumerate(plans) if plan["id"] == asked), fresh)
-    if not plans:
-        return None
-    places = range(len(plans))
-    chosen = st.selectbox("Plan", places, index=start, format_func=lambda place: plan_words(plans[place]))
-    return None if chosen is None else plans[chosen]
+    without = len(plans)
+    chosen = st.selectbox(
+        "Plan",
+        range(len(plans) + 1),
+        index=without if start is None else start,
+        format_func=lambda place: WITHOUT if place == without else plan_words(plans[place]),
+    )
+    return None if chosen == without else plans[chosen]
 
 
-def say_plan(plan: dict[str, Any] | None) -> None:
-    """What the chosen plan means for the files."""
+def say_plan(plan: dict[str, Any] | None, plans: Sequence[dict[str, Any]]) -> None:
+    """What the choice of one of the plans, or of none, means for the files."""
     if plan is None:
+        fresh = any(not each["stale"] for each in plans)
         st.info(
-            "There is no plan of the shown analysis yet. Files made now hold the condition, and neither "
-            "treatments nor costs."
+            f"{'' if fresh else 'There is no plan of the shown analysis yet. '}Files made now hold the "
+            "condition, and neither treatments nor costs."
         )
+        if fresh:
+            return
         st.page_link("views/plan.py", label="Make a plan", icon=":material/event_note:")
     elif plan["stale"]:
         st.warning(
@@ -105,7 +115,7 @@ def draw() -> None:
         return
     with right:
         plan = choose_plan(plans)
-    say_plan(plan)
+    say_plan(plan, plans)
     jobs = export_jobs(survey_id)
     watch_exports(survey_id, jobs)
     files_made(survey_id, plans)

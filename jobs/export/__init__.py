@@ -77,7 +77,7 @@ def make_export(
         agency_id: whose survey.
         survey_id: an analysed survey.
         format: of the file.
-        plan_id: None: the newest plan of the shown analysis, if there is one.
+        plan_id: None: without a plan.
         paper: A4 or Letter, for a PDF.
         folder: where the file goes; one of the same name is replaced.
         progress: called with the part done, 0 to 1, and what is being done, about once a second; what it

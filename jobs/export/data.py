@@ -16,6 +16,7 @@ import shapely
 from sqlalchemy.orm import Session
 
 from db import export_queries as queries
+from db.base import utc_now
 from db.index_ends import ends_of_index
 from db.models import Plan
 from engine.condition import FAIR_INDEX as FAIR_INDEX
@@ -147,15 +148,16 @@ def read_export_data(
         session: to read with.
         agency_id: whose survey.
         survey_id: analysed, with or without a network and metres.
-        plan_id: None: the newest plan of the shown analysis, if there is one.
+        plan_id: None: without a plan.
         distresses: whether to read each distress; of large surveys they are most of the work.
         progress: called with the part done, 0 to 1, and what is read; what it raises ends the reading.
 
     Raises:
         SettingsError: there is no such survey or plan, the survey has no photos or is not analysed.
     """
+    made_at = utc_now()  # before reading: what changes from now on is not in the file
     shown = queries.shown_analysis(session, agency_id, survey_id)
-    plan = queries.plan_of(session, agency_id, survey_id, shown, plan_id)
+    plan = None if plan_id is None else queries.plan_of(session, agency_id, survey_id, plan_id)
     progress(0.0, "Reading the sections")
     sections, units = _sections(session, survey_id, shown, progress)
     quantities = _quantities(session, survey_id, shown)
@@ -168,7 +170,7 @@ def read_export_data(
     found = _distresses(session, survey_id, places, progress) if distresses else None
     del sections["section_id"]
     return ExportData(
-        provenance=describe(shown, plan, photos, found, sources),
+        provenance=describe(shown, plan, photos, found, sources, made_at),
         sections=sections,
         photos=photos,
         distresses=geo_table(DISTRESS_COLUMNS, {}, []) if found is None else found,

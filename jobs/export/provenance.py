@@ -3,12 +3,12 @@
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 import geopandas as gpd
 
-from db.base import utc_now
 from db.models import Plan
 from engine.measurement_version import with_measurement_version
 from engine.vocabulary import PositionSource
@@ -23,6 +23,7 @@ def describe(
     photos: gpd.GeoDataFrame,
     distresses: gpd.GeoDataFrame | None,
     sources: Mapping[str, int],
+    made_at: datetime,
 ) -> dict[str, str]:
     """The provenance of `jobs.export.data.ExportData`.
 
@@ -31,6 +32,7 @@ def describe(
         plan: None where there is none.
         photos: as exported; distresses likewise, None where they were not read.
         sources: number of photos by the source of their position.
+        made_at: when reading began, UTC.
     """
     settings = with_measurement_version(shown.settings, shown.shown_settings_hash)
     measured_by = settings["measurement_version"]
@@ -50,7 +52,7 @@ def describe(
         "severity_standard": (settings.get("severity_standard") or {}).get("name", ""),
         "camera_profile": _camera(shown, settings),
         "plan": "" if plan is None else plan.name,
-        "made_at": utc_now().strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "made_at": made_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "software": f"Pavescope {version('pavescope')}",
         "crs": CRS,
         "notes": "\n".join(notes),

@@ -53,6 +53,11 @@ def test_tables_layers_and_inspections_with_the_plan_asked_for(folder: Path) -> 
     facts: dict[str, Any] = json.loads((folder / "said.json").read_text(encoding="utf-8"))
     assert facts["size_bytes"] == out.stat().st_size and facts["provenance"]["plan"] == "Large"
     export("--format", "xlsx", "--out", folder / "small.xlsx", "--plan", "Small")
+    bare = folder / "bare.xlsx"
+    assert "without a plan" in export("--format", "xlsx", "--out", bare, "--no-plan")
+    assert openpyxl.load_workbook(bare)["Projects"].max_row == 1
+    bare.unlink()
+    assert "Leave one out" in refusal(SURVEY, "--out", bare, "--no-plan", "--plan", "Small")
     large, small = (openpyxl.load_workbook(file)["Projects"].max_row for file in (out, folder / "small.xlsx"))
     assert large > small > 1
 
@@ -68,7 +73,9 @@ def test_tables_layers_and_inspections_with_the_plan_asked_for(folder: Path) -> 
     ]  # fmt: skip
     with reading() as session:
         events = session.scalars(select(AuditEvent).where(AuditEvent.action == "export.write")).all()
-    assert [event.detail["format"] for event in events] == ["xlsx", "xlsx", "csv", "csv", "inspections"]
+    assert [event.detail["format"] for event in events] == [
+        "xlsx", "xlsx", "xlsx", "csv", "csv", "inspections",
+    ]  # fmt: skip
 
 
 @one

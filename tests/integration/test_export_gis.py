@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from app import identity
 from app.cli import app
 from db.models import AnalysisResult, Distress, SurveyImage
+from db.plan_store import newest_plan
 from db.session import reading, transaction
 from db.storage import get_storage
 from engine.errors import EngineError
@@ -31,7 +32,9 @@ one = pytest.mark.usefixtures("sqlite_database")
 def export(measured: Measured, format: ExportFormat, folder: Path) -> Path:
     with reading() as session:
         agency = identity.current_actor().agency_id
-        return make_export(session, agency, measured.survey, format, folder=folder)[0]
+        plan = newest_plan(session, agency, measured.survey)
+        plan_id = None if plan is None else plan.id
+        return make_export(session, agency, measured.survey, format, plan_id=plan_id, folder=folder)[0]
 
 
 def give_crack(measured: Measured, count: int) -> list[int]:

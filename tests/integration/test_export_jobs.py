@@ -3,6 +3,7 @@
 import io
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from starlette.testclient import TestClient
 from app import actions, export_actions
 from app.actions import Actor, PermissionDeniedError
 from app.api import routes
+from db.base import utc_now
 from db.export_store import exports_of
 from db.models import Agency, AuditEvent, ExportedFile, Job, Survey
 from db.queries import referenced_hashes
@@ -47,8 +49,9 @@ def test_a_file_is_made_once_stored_whole_and_handed_out_under_its_name() -> Non
     filled = fill_exported()
     plan_id = save_plan(filled)
     actor = actions.local_actor()
-    job_id = export_actions.request_export(actor, filled.survey, "xlsx")
-    assert export_actions.request_export(actor, filled.survey, "xlsx") == job_id
+    job_id = export_actions.request_export(actor, filled.survey, "xlsx", plan_id)
+    assert export_actions.request_export(actor, filled.survey, "xlsx", plan_id) == job_id
+    assert export_actions.request_export(actor, filled.survey, "xlsx") != job_id
     assert export_actions.request_export(actor, filled.survey, "csv") != job_id
     run_job(job_id, WORK_OF)
     job = get_job(job_id)
@@ -71,7 +74,7 @@ def test_a_file_is_made_once_stored_whole_and_handed_out_under_its_name() -> Non
         events = session.scalars(select(AuditEvent.action)).all()
         hashes = referenced_hashes(session)
         assert session.get_one(ExportedFile, file["id"]).content_hash in hashes
-    assert events.count("job.export_survey") == 2
+    assert events.count("job.export_survey") == 3
 
     with transaction() as session:
         session.execute(update(Survey).values(shown_settings_hash="0" * 64))
@@ -96,6 +99,33 @@ def test_nobody_gets_the_file_of_another_agency_or_one_that_is_gone() -> None:
         content_hash = session.get_one(ExportedFile, file["id"]).content_hash
     get_storage().delete(content_hash)
     assert client.get(f"/api/exports/{file['id']}").status_code == 404
+
+
+@one
+def test_a_file_asked_for_without_a_plan_has_none_though_one_is_made_before_its_job_begins() -> None:
+    filled = fill_exported()
+    job_id = export_actions.request_export(actions.local_actor(), filled.survey, "xlsx")
+    save_plan(filled)
+    run_job(job_id, WORK_OF)
+    (file,) = listed(filled.survey)
+    assert file["plan_id"] is None and file["plan"] == "" == file["provenance"]["plan"]
+
+
+@one
+def test_a_file_counts_from_when_its_data_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    filled = fill_measured()
+    make, changed = exporting.make_export, []
+
+    def make_slowly(*given: Any, **how: Any) -> Any:
+        made = make(*given, **how)
+        changed.append(utc_now())  # somebody changes the results while the file is written
+        return made
+
+    monkeypatch.setattr(exporting, "make_export", make_slowly)
+    run_job(export_actions.request_export(actions.local_actor(), filled.survey, "csv"), WORK_OF)
+    (file,) = listed(filled.survey)
+    assert file["read_at"] < changed[0] < file["created_at"]
+    assert datetime.fromisoformat(file["provenance"]["made_at"]) < changed[0]
 
 
 @one
@@ -153,16 +183,14 @@ def test_a_file_is_deleted_by_an_engineer_and_the_deed_is_kept() -> None:
 
 @one
 def test_a_cancelled_export_ends_at_once_and_leaves_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     filled = fill_measured()
-    temporary = tmp_path / "temporary"
-    temporary.mkdir()
-    monkeypatch.setenv("TMPDIR", str(temporary))
-    monkeypatch.setattr("tempfile.tempdir", None)
+    temporary = exporting.work_place()
     reached, ended = threading.Event(), threading.Event()
 
     def slow(*given: Any, folder: Path, progress: Any, **how: Any) -> Any:
+        assert folder.parent == temporary
         (folder / "half.xlsx").write_bytes(b"half")
         reached.set()
         try:

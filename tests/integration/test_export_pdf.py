@@ -74,13 +74,13 @@ def first_photo(measured: Measured) -> int:
 def test_the_report_of_a_survey_with_a_plan(tmp_path: Path) -> None:
     measured = fill_measured()
     give_cracks(measured)
-    save_plan(measured, "Five years", 500_000.0)
-    reader = report(measured, tmp_path, paper="Letter")
+    plan_id = save_plan(measured, "Five years", 500_000.0)
+    reader = report(measured, tmp_path, paper="Letter", plan_id=plan_id)
     text = text_of(reader)
     for part in ("Priorities for road maintenance", "Five years", "County 2025", "The first projects"):
         assert part in text
     with reading() as session:
-        data = read_export_data(session, agency_id(), measured.survey, distresses=False)
+        data = read_export_data(session, agency_id(), measured.survey, plan_id, distresses=False)
     assert len(data.projects) > 0
     for project in gather(data).projects:
         assert f"{project['cost']:,.0f}" in text

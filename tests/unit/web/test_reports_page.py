@@ -138,7 +138,9 @@ def test_the_papers_choice_reaches_the_job(measured: Measured) -> None:
 def test_the_newest_plan_is_taken_and_another_may_be_chosen(measured: Measured) -> None:
     first, second = make_plan(measured, "First"), make_plan(measured, "Second")
     page = open_page("reports", survey=measured.survey)
-    assert [option.split(" · ")[0] for option in page.selectbox[1].options] == ["Second", "First"]
+    assert [option.split(" · ")[0] for option in page.selectbox[1].options] == [
+        "Second", "First", "Without a plan",
+    ]  # fmt: skip
     assert page.selectbox[1].value == 0 and "There is no plan" not in said(page)
     press_make(page, ExportFormat.KML)
     assert export_jobs(measured.survey)[0]["parameters"]["plan_id"] == second
@@ -150,20 +152,30 @@ def test_the_newest_plan_is_taken_and_another_may_be_chosen(measured: Measured) 
     assert "Plan First" in said(page)
 
 
+def test_the_plan_can_be_left_out(measured: Measured) -> None:
+    make_plan(measured)
+    page = open_page("reports", survey=measured.survey)
+    page.selectbox[1].set_value(1).run()
+    assert "neither treatments nor costs" in said(page) and "There is no plan" not in said(page)
+    run_job(press_make(page, ExportFormat.GEOJSON), WORK)
+    assert exported_files(measured.survey)[0]["plan_id"] is None
+
+
 def test_a_plan_of_another_analysis_is_told(measured: Measured) -> None:
     make_plan(measured)
     with transaction() as session:
         session.execute(update(Plan).values(settings_hash="0" * 64))
     page = open_page("reports", survey=measured.survey)
-    assert page.selectbox[1].value is None and "There is no plan of the shown analysis" in said(page)
+    assert page.selectbox[1].value == 1 and "There is no plan of the shown analysis" in said(page)
     page.selectbox[1].set_value(0).run()
     assert "made from another analysis" in page.warning[0].value
 
 
 def test_what_has_changed_since_a_file_was_made() -> None:
-    made_at = datetime(2026, 5, 1, tzinfo=UTC)
-    before, after = made_at - timedelta(hours=1), made_at + timedelta(hours=1)
-    file = {"stale": False, "created_at": made_at}
+    read_at = datetime(2026, 5, 1, tzinfo=UTC)
+    before, after = read_at - timedelta(hours=1), read_at + timedelta(hours=1)
+    after_writing = read_at + timedelta(hours=2)
+    file = {"stale": False, "created_at": after_writing, "read_at": read_at}
     assert why_old(file, before, {"name": "P", "created_at": before}) == ""
     assert why_old(file, None, None) == ""
     assert why_old({**file, "stale": True}, before, None) == "The survey shows another analysis now."
