@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reportlab.platypus import Flowable, PageBreak
+from reportlab.platypus import Flowable
 
 from engine.condition import FORMULAS
 from jobs.export.data import FAIR_INDEX, GOOD_INDEX
@@ -16,6 +16,7 @@ from jobs.export.pdf.style import (
     data_table,
     number,
     paragraph,
+    part_end,
     safe,
     shortened,
     space,
@@ -114,7 +115,7 @@ def method(facts: Facts, width: float) -> list[Flowable]:
     ]
     if facts.has_plan:
         story += _plan_method(facts, width)
-    return [*story, PageBreak()]
+    return [*story, part_end()]
 
 
 def _scale(facts: Facts) -> str:
@@ -244,7 +245,7 @@ def provenance(facts: Facts, width: float) -> list[Flowable]:
             *subheading("Settings of the analysis", "settings"),
             data_table(("Setting", "Value"), settings[:80], (2.5, 4), width=width),
         ]
-    return [*story, PageBreak()]
+    return [*story, part_end()]
 
 
 def analysis_settings(facts: Facts) -> Mapping[str, Any]:

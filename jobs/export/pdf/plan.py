@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from reportlab.platypus import Flowable, KeepTogether, PageBreak
+from reportlab.platypus import Flowable, KeepTogether
 
 from jobs.export.data import FAIR_INDEX
 from jobs.export.pdf.charts import Columns, Forecast
@@ -18,6 +18,7 @@ from jobs.export.pdf.style import (
     money,
     number,
     paragraph,
+    part_end,
     safe,
     shortened,
     space,
@@ -40,14 +41,14 @@ MOMENTS = {"condition_surveyed": "surveyed", "condition_now": "start"}
 PINNED_ONLY = "Only what is pinned"
 LITTLE_USED = 0.5
 """A year that spends less than this part of the money at hand needs a word."""
-# How `engine.plan_reasons` says why a section has no project: words of its sentence, and ours for the group.
-REASONS = (
-    ("Forbidden", "Forbidden by the agency"),
-    ("No treatment of the set", "No treatment of the set suits its condition"),
-    ("the money does more elsewhere", "The money does more elsewhere"),
-    ("no money is left", "Worth doing, but no money is left beside the projects chosen"),
-    ("no condition index", "Not surveyed in metres: it has no condition index"),
-)
+# Of `engine.plan_reasons.CAUSES`.
+CAUSES = {
+    "forbidden": "Forbidden by the agency",
+    "no_treatment": "No treatment of the set suits its condition",
+    "worth_less": "The money does more elsewhere",
+    "no_money": "Worth doing, but no money is left beside the projects chosen",
+    "not_surveyed": "Not surveyed in metres: it has no condition index",
+}
 OTHER_REASON = "Other reasons"
 
 
@@ -70,7 +71,7 @@ def year_plan(facts: Facts, width: float) -> list[Flowable]:
             KeepTogether([Heading("What becomes of the network", 1, "forecast"), _forecast(facts, width)])
         )
     story += _scenarios(facts, width)
-    return [*story, PageBreak()]
+    return [*story, part_end()]
 
 
 def _forecast(facts: Facts, width: float) -> Flowable:
@@ -301,13 +302,15 @@ def _budget(scenario: Mapping[str, Any]) -> str:
 
 def without_project(facts: Facts, width: float) -> list[Flowable]:
     """Sections without a project: how many for which reason, and the worst of them one by one."""
-    reasons = {str(line["section_id"]): str(line["reason"]) for line in facts.plan.get("unplanned", [])}
+    unplanned = {str(line["section_id"]): line for line in facts.plan.get("unplanned", [])}
+    reasons = {key: str(line["reason"]) for key, line in unplanned.items()}
     rows = [row for row in facts.sections if str(row["section_key"]) in reasons]
     if not rows:
         return []
     groups: dict[str, list[Row]] = {}
     for row in rows:
-        groups.setdefault(_group(reasons[str(row["section_key"])]), []).append(row)
+        cause = CAUSES.get(unplanned[str(row["section_key"])].get("cause"), OTHER_REASON)
+        groups.setdefault(cause, []).append(row)
     ordered = sorted(groups.items(), key=lambda item: -length_of(item[1]))
     worst = sorted(
         (row for row in rows if row["condition_index"] is not None), key=lambda row: row["condition_index"]
@@ -345,8 +348,4 @@ def without_project(facts: Facts, width: float) -> list[Flowable]:
         ]
         if len(worst) > MOST_LEFT_OUT:
             story.append(paragraph("The spreadsheet has them all, each with its reason.", "note"))
-    return [*story, PageBreak()]
-
-
-def _group(reason: str) -> str:
-    return next((group for words, group in REASONS if words in reason), OTHER_REASON)
+    return [*story, part_end()]

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 
-from reportlab.platypus import Flowable, Image, KeepTogether, PageBreak, Table, TableStyle
+from reportlab.platypus import Flowable, Image, KeepTogether, Table, TableStyle
 
 from engine.errors import EngineError
 from engine.vocabulary import DistressType
@@ -34,6 +34,7 @@ from jobs.export.pdf.style import (
     money,
     number,
     paragraph,
+    part_end,
     safe,
     shortened,
     space,
@@ -68,7 +69,7 @@ def first_places(
     story: list[Flowable] = [Heading(title, 0, "first")]
     if not shown:
         what = "The plan has no projects." if facts.has_plan else "No section was surveyed."
-        return [*story, paragraph(what), PageBreak()]
+        return [*story, paragraph(what), part_end()]
     if len(ranked) > len(shown):
         story.append(
             paragraph(f"The first {len(shown)} of {len(ranked):,}; all are in the table that follows.")
@@ -77,7 +78,7 @@ def first_places(
         progress(place / len(shown), f"Picture {place + 1} of {len(shown)}")
         keys = row["keys"] if facts.has_plan else [row["section_key"]]
         story.append(KeepTogether(list(_place(facts, row, place + 1, keys, pictures, width))))
-    return [*story, PageBreak()]
+    return [*story, part_end()]
 
 
 def _place(
@@ -313,7 +314,7 @@ def all_places(facts: Facts, width: float) -> list[Flowable]:
             width,
         ),
         paragraph(f"In brackets: 90 % intervals.{at_best_words(facts)}", "note"),
-        PageBreak(),
+        part_end(),
     ]
 
 
@@ -353,7 +354,7 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
             "Stays: how often the project stays in the plan when the condition is drawn from its interval.",
             "note",
         ),
-        PageBreak(),
+        part_end(),
     ]
 
 

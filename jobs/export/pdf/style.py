@@ -48,6 +48,8 @@ MOST_LINES = 24
 LEAST_TEXT = 0.12
 """Part of a table's width that its columns of text keep."""
 GAP = 8.0
+PART_HEIGHT = 250.0
+"""What must be left of a page for a new part to begin on it."""
 
 
 def _font_file(name: str) -> Path:
@@ -178,7 +180,8 @@ def styles() -> dict[str, ParagraphStyle]:
         of("lead", fontSize=10.5, leading=15.5, spaceAfter=7),
         of("title", fontName=BOLD, fontSize=26, leading=32, spaceAfter=8),
         of("cover", fontSize=12, leading=18, textColor=MUTED, spaceAfter=2),
-        of("h1", fontName=BOLD, fontSize=16, leading=21, textColor=ACCENT, spaceAfter=8),
+        of("h1", fontName=BOLD, fontSize=16, leading=21, textColor=ACCENT, spaceBefore=24,
+           spaceAfter=8),
         of("h2", fontName=BOLD, fontSize=11, leading=15, spaceBefore=8, spaceAfter=4),
         of("note", fontSize=7.6, leading=10.8, textColor=MUTED, spaceAfter=4),
         of("small", fontSize=8.2, leading=11.4, spaceAfter=3),
@@ -198,6 +201,11 @@ def styles() -> dict[str, ParagraphStyle]:
 def paragraph(text: str, style: str = "body", **more: Any) -> Paragraph:
     """A paragraph of our own words; foreign parts must have gone through `safe`."""
     return Paragraph(text, styles()[style], **more)
+
+
+def part_end() -> Flowable:
+    """Between two parts: short ones share a page."""
+    return CondPageBreak(PART_HEIGHT)
 
 
 def bullets(texts: Sequence[str]) -> list[Flowable]:

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from engine import plan_reasons
 from jobs.export.data import ExportData
 from jobs.export.pdf.condition import at_best_words
 from jobs.export.pdf.facts import Facts, class_words, gather, length_of, road_length
-from jobs.export.pdf.plan import money_words, scenario_name, years_words
+from jobs.export.pdf.plan import CAUSES, OTHER_REASON, money_words, scenario_name, years_words
 from jobs.export.pdf.summary import work_words
 from tests.unit.export.made_up import made_up_export
 from tests.unit.export.planned_network import planned_network
@@ -151,3 +152,16 @@ def test_whether_potholes_were_looked_for(tmp_path: Path, looked: bool, said: st
     text = text_of(written(replace(data, sections=sections, provenance=provenance), tmp_path))
     assert said in text
     assert ("potholes 0.37 m²" in text) == looked
+
+
+def test_every_cause_of_the_planner_has_a_group(tmp_path: Path, network: ExportData) -> None:
+    assert set(CAUSES) == set(plan_reasons.CAUSES)
+    keys = list(network.sections["section_key"][: len(CAUSES) + 1])
+    causes = [*CAUSES, "of a later version"]
+    unplanned = [
+        {"section_id": key, "cause": cause, "reason": "As it is."}
+        for key, cause in zip(keys, causes, strict=True)
+    ]
+    text = text_of(written(changed(network, unplanned=unplanned), tmp_path))
+    for words in (*CAUSES.values(), OTHER_REASON):
+        assert f"{words} 1 " in text
