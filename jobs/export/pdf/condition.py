@@ -20,7 +20,7 @@ from jobs.export.pdf.facts import (
     mean_of,
     worst_first,
 )
-from jobs.export.pdf.maps import Layer, Mark, RoadMap
+from jobs.export.pdf.maps import Layer, Mark, RoadMap, shape_of
 from jobs.export.pdf.style import (
     GRADES,
     NOT_SURVEYED,
@@ -30,6 +30,7 @@ from jobs.export.pdf.style import (
     kilometres,
     number,
     paragraph,
+    part_end,
     percent,
     shortened,
     space,
@@ -37,6 +38,8 @@ from jobs.export.pdf.style import (
 )
 
 MARKED = 10
+LOWEST_MAP = 230.0
+"""Points; a road from west to east needs no more."""
 MOST_CLASSES = 30
 LINE_WIDTHS = {"good": 1.5, "fair": 2.1, "poor": 2.9}
 UNEVEN_POINTS = 25
@@ -59,7 +62,8 @@ def at_best_words(facts: Facts) -> str:
 
 def maps(facts: Facts, width: float, height: float) -> list[Flowable]:
     """The network by condition and, with a plan, by the year in which it is treated."""
-    high = min(height - 75, width * 1.15)
+    shape = shape_of(row["geometry"] for row in facts.sections)
+    high = min(height - 75, width * 1.15, max(LOWEST_MAP, width * shape + 80))
     story: list[Flowable] = [
         Heading("The network by condition", 0, "map"),
         RoadMap(condition_layers(facts.sections), width, high, marks=_marks(facts)),
@@ -69,13 +73,17 @@ def maps(facts: Facts, width: float, height: float) -> list[Flowable]:
             + at_best_words(facts),
             "note",
         ),
-        PageBreak(),
+        part_end(),
     ]
     if facts.projects:
         story += [
-            Heading("The plan by year", 0, "map_years"),
-            RoadMap(_year_layers(facts), width, high),
-            paragraph("Where two projects are planned on a section, the first one's year.", "note"),
+            KeepTogether(
+                [
+                    Heading("The plan by year", 0, "map_years"),
+                    RoadMap(_year_layers(facts), width, high),
+                    paragraph("Where two projects are planned on a section, the first one's year.", "note"),
+                ]
+            ),
             PageBreak(),
         ]
     return story

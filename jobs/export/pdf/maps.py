@@ -1,7 +1,7 @@
 """Maps of the report: drawn as lines, so sharp at any size, with scale bar, north arrow and legend."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,17 @@ def parts_of(geometry: Any) -> list[Points]:
         return []
     lines = getattr(geometry, "geoms", [geometry])
     return [np.asarray(line.coords, float)[:, :2] for line in lines if not line.is_empty]
+
+
+def shape_of(geometries: Iterable[Any]) -> float:
+    """Height by width of what the geometries cover on the ground; 1 where they cover nothing."""
+    lines = [line for geometry in geometries for line in parts_of(geometry)]
+    if not lines:
+        return 1.0
+    points = np.concatenate(lines)
+    (west, south), (east, north) = points.min(axis=0), points.max(axis=0)
+    squeeze = max(math.cos(math.radians((south + north) / 2)), 1e-3)
+    return float(max(north - south, 1e-3) / max((east - west) * squeeze, 1e-3))
 
 
 class RoadMap(Flowable):  # type: ignore[misc]

@@ -45,6 +45,7 @@ from jobs.export.pictures import Picture, PictureSource
 from jobs.export.progress import Progress
 from jobs.export.styles import TYPE_COLOURS
 
+KIND_WORDS = {DistressType.CRACK: "of no type"}
 PICTURED = 20
 """Projects (without a plan: sections) that get pictures."""
 MOST_ROWS = 1_000
@@ -52,6 +53,7 @@ MOST_ROWS = 1_000
 MOST_NAMED_SECTIONS = 12
 LOCATION_WIDTH = 0.27
 HIGHEST_PICTURE = 132.0
+NOTE_HEIGHT = 84.0
 
 
 def first_places(
@@ -91,16 +93,16 @@ def _place(
     yield _lines_table(lines, width)
     yield space(5)
     map_width = width * LOCATION_WIDTH
-    found, caption = _photos(worst_photo(facts, keys), pictures, width - map_width - GAP)
+    found, caption, high = _photos(worst_photo(facts, keys), pictures, width - map_width - GAP)
     location = RoadMap(
         [
             Layer([one["geometry"] for one in facts.sections], NOT_SURVEYED, 0.5),
             Layer([row["geometry"]], ACCENT, 3),
         ],
         map_width,
-        HIGHEST_PICTURE,
+        high,
         ring=row["geometry"],
-        base="whole-network",
+        base=f"whole-network-{high:.0f}",
         legend=False,
     )
     beside = Table([[found, location]], colWidths=[width - map_width, map_width], hAlign="LEFT")
@@ -228,16 +230,16 @@ def _section_lines(row: Row) -> list[tuple[str, str]]:
     ]
 
 
-def _photos(photo: Row | None, pictures: PictureSource | None, width: float) -> tuple[Flowable, str]:
-    """Both pictures of a photo beside each other and the words under them; or a note in their place."""
+def _photos(photo: Row | None, pictures: PictureSource | None, width: float) -> tuple[Flowable, str, float]:
+    """Both pictures of a photo beside each other, the words under them and their height; or a note."""
     if photo is None:
-        return _note("No analysed photo lies on it.", width), ""
+        return _note("No analysed photo lies on it.", width), "", NOTE_HEIGHT
     if pictures is None:
-        return _note("This report was made without photos.", width), ""
+        return _note("This report was made without photos.", width), "", NOTE_HEIGHT
     try:
         picture = pictures(int(photo["photo_id"]))
     except EngineError as error:
-        return _note(error.what, width), ""
+        return _note(error.what, width), "", NOTE_HEIGHT
     pair = [_image(data, picture, width) for data in (picture.plain, picture.marked)]
     table = Table([pair], colWidths=[pair[0].drawWidth + GAP / 2] * 2, hAlign="LEFT")
     table.setStyle(_plain())
@@ -250,7 +252,8 @@ def _photos(photo: Row | None, pictures: PictureSource | None, width: float) -> 
         f"{number(density, 2)} m/m²." if density is not None else "",
         _kinds(picture.kinds),
     ]
-    return table, " ".join(part for part in said if part)
+    high = max(pair[0].drawHeight, NOTE_HEIGHT)
+    return table, " ".join(part for part in said if part), high
 
 
 def _image(data: bytes, picture: Picture, width: float) -> Image:
@@ -263,14 +266,16 @@ def _kinds(kinds: Sequence[DistressType]) -> str:
     if not kinds:
         return "No cracks were found on it."
     dark = INK.hexval().replace("0x", "#")
+    named = [(TYPE_COLOURS[kind], KIND_WORDS.get(kind, kind.value)) for kind in kinds]
     return "Lines: " + " ".join(
-        f'<font backColor="{dark}" color="{TYPE_COLOURS[kind]}">&nbsp;{kind.value}&nbsp;</font>'
-        for kind in kinds
+        f'<font backColor="{dark}" color="{colour}">&nbsp;{words}&nbsp;</font>' for colour, words in named
     )
 
 
 def _note(text: str, width: float) -> Flowable:
-    table = Table([[paragraph(safe(text, 300), "note")]], colWidths=[width], rowHeights=[60], hAlign="LEFT")
+    table = Table(
+        [[paragraph(safe(text, 300), "note")]], colWidths=[width], rowHeights=[NOTE_HEIGHT], hAlign="LEFT"
+    )
     style = [("BACKGROUND", (0, 0), (-1, -1), PANEL), ("VALIGN", (0, 0), (-1, -1), "MIDDLE")]
     table.setStyle(TableStyle(style))
     return table

@@ -7,11 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+import shapely
 
 from engine import plan_reasons
 from jobs.export.data import ExportData
 from jobs.export.pdf.condition import at_best_words
 from jobs.export.pdf.facts import Facts, class_words, gather, length_of, road_length
+from jobs.export.pdf.maps import shape_of
 from jobs.export.pdf.plan import CAUSES, OTHER_REASON, money_words, scenario_name, years_words
 from jobs.export.pdf.summary import work_words
 from tests.unit.export.made_up import made_up_export
@@ -165,3 +167,10 @@ def test_every_cause_of_the_planner_has_a_group(tmp_path: Path, network: ExportD
     text = text_of(written(changed(network, unplanned=unplanned), tmp_path))
     for words in (*CAUSES.values(), OTHER_REASON):
         assert f"{words} 1 " in text
+
+
+def test_a_map_is_as_high_as_its_network_needs() -> None:
+    # At 60 degrees a degree of longitude is half as long as one of latitude.
+    assert shape_of([shapely.LineString([(10, 59.9), (10.4, 60.1)])]) == pytest.approx(1.0, rel=1e-3)
+    assert shape_of([shapely.LineString([(10, 59.9), (12, 59.9)])]) < 0.01
+    assert shape_of([shapely.LineString(), None]) == 1.0
