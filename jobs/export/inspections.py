@@ -18,22 +18,28 @@ beside it. It is no vendor's own file format. `inspections.csv`:
 | UngradedDistresses | lines of the same sample in `ungraded.csv`: it is worse than this file alone says |
 
 What cannot be graded from photos, or has no D6433 code for asphalt, is in `ungraded.csv` with the reason, never
-passed off as low. Distresses other than cracks and potholes are not looked for.
+passed off as low. The outlines of alligator and block cracking may reach beyond what the photos show: where they
+cover more than SampleSize together, each is lowered in proportion, in both files.
 """  # noqa: E501 - a table
 
+import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from math import floor
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from engine.errors import SettingsError
+from engine.surfaces import is_asphalt
 from engine.vocabulary import DistressType, Severity
 from jobs.export.data import ExportData
 from jobs.export.progress import Progress, no_progress
 from jobs.export.tables import CsvFile, provenance_lines, write_text
 
+DIGITS = 3
+"""Decimals of a quantity."""
 SAMPLE = (
     "NetworkID", "BranchID", "SectionID", "InspectionDate", "SampleNumber", "SampleType", "SampleFrom_m",
     "SampleTo_m", "SampleSize", "SampleSizeUnits",
@@ -50,9 +56,8 @@ CODES: dict[str, tuple[int | None, str]] = {
 }
 """Number and name in D6433 for asphalt."""
 LETTERS = {Severity.LOW: "L", Severity.MEDIUM: "M", Severity.HIGH: "H"}
-NOT_ASPHALT = (
-    "concrete", "pcc", "jpcp", "crcp", "jrcp", "rigid", "brick", "gravel", "unpaved", "earth", "dirt",
-)  # fmt: skip
+AREAS = (1, 3)
+"""Codes whose quantities are parts of the sample's area."""
 NO_TYPE = "It is too short for its type to be told."
 NO_GRADE = "Severity cannot be measured on the photos: look at it and grade it by hand."
 NO_DEPTH = "Severity of a pothole goes by its depth, which photos do not show: measure it."
@@ -105,7 +110,7 @@ def _lines(data: ExportData, progress: Progress) -> Iterator[tuple[Rows, Rows]]:
                 data.provenance["network"], section.road, section.section_key,
                 data.provenance["surveyed_on"], sample[0], "R", *sample[1:], "m2",
             )  # fmt: skip
-            yield _sample_rows(where, own, section.surface)
+            yield _sample_rows(where, own, section.surface, sample[-1])
 
 
 def _samples(
@@ -125,22 +130,26 @@ def _samples(
         yield sample, quantities[quantities["unit"] == sample[0]]
 
 
-def _sample_rows(where: Sequence[Any], quantities: pd.DataFrame, surface: str | None) -> tuple[Rows, Rows]:
+def _sample_rows(
+    where: Sequence[Any], quantities: pd.DataFrame, surface: str | None, size_m2: float
+) -> tuple[Rows, Rows]:
+    areas = quantities["type"].map({kind: code for kind, (code, _) in CODES.items()}).isin(AREAS)
+    lowered = _lowered(quantities.loc[areas, "area_m2"].tolist(), size_m2)
     graded: dict[tuple[int, str, str], float] = {}
     ungraded: Rows = []
     columns = (quantities[name].tolist() for name in ("type", "severity", "count", "length_m", "area_m2"))
     for kind, severity, count, length_m, area_m2 in zip(*columns, strict=True):
         code, name = CODES.get(kind, (None, "Cracking of no known type"))
         unit = "m" if code is None else _unit(code)
-        amount = {"m": length_m, "m2": area_m2, "count": float(count)}[unit]
+        amount = {"m": length_m, "m2": lowered(area_m2), "count": float(count)}[unit]
         why = _why_ungraded(kind, severity, surface)
         if why is None and code is not None:
             key = (code, name, LETTERS[Severity(severity)])
             graded[key] = graded.get(key, 0.0) + amount
         else:
-            ungraded.append((*where, code, name, round(amount, 3), unit, count, why))
+            ungraded.append((*where, code, name, round(amount, DIGITS), unit, count, why))
     rows: Rows = [
-        (*where, code, name, letter, round(amount, 3), _unit(code), len(ungraded))
+        (*where, code, name, letter, round(amount, DIGITS), _unit(code), len(ungraded))
         for (code, name, letter), amount in sorted(graded.items())
     ]
     if not rows and not ungraded:
@@ -148,12 +157,20 @@ def _sample_rows(where: Sequence[Any], quantities: pd.DataFrame, surface: str | 
     return rows, ungraded
 
 
+def _lowered(areas_m2: Sequence[float], size_m2: float) -> Callable[[float], float]:
+    """What takes areas to those that have room in the sample together, also when they are rounded."""
+    if sum(round(area, DIGITS) for area in areas_m2) <= size_m2:
+        return lambda area: area
+    part, whole = min(1.0, size_m2 / sum(areas_m2)), 10**DIGITS
+    return lambda area: floor(part * area * whole) / whole
+
+
 def _unit(code: int) -> str:
     return {1: "m2", 3: "m2", 10: "m", 13: "count"}[code]
 
 
 def _why_ungraded(kind: str, severity: str, surface: str | None) -> str | None:
-    if surface and any(word in surface.lower() for word in NOT_ASPHALT) and "asphalt" not in surface.lower():
+    if not is_asphalt(surface):
         return NOT_D6433
     if kind not in CODES:
         return NO_TYPE
@@ -171,5 +188,10 @@ def _readme(data: ExportData) -> Iterator[str]:
         yield f"Severities are of the standard {standard}, not of D6433: its L, M and H may differ."
     if not data.provenance["surveyed_on"]:
         yield "The day of the survey is not known: InspectionDate is empty."
+    potholes = json.loads(data.provenance["settings"] or "{}").get("potholes")
+    yield f"Distresses other than cracks{' and potholes' if potholes else ''} are not looked for."
+    if not potholes:
+        yield "Potholes neither: this checkpoint gives no pothole class."
     yield "A sample unit is what the photos show of it: SampleSize is that area, not the unit's whole area."
-    yield "A count of potholes is of the photos; one that two photos show counts in the one that measures it."
+    if potholes:
+        yield "Potholes are counted on the photos; one that two show counts in the one that measures it."

@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import SettingsError
 from jobs.export.data import QUANTITY_COLUMNS, ExportData
@@ -87,11 +89,51 @@ def test_a_sample_says_how_much_of_it_is_not_graded(tmp_path: Path) -> None:
     assert [line["UngradedDistresses"] for line in graded if line["SectionID"] == "S1"] == ["1"]
 
 
+@given(
+    areas=st.lists(st.floats(0.001, 90, allow_nan=False), min_size=1, max_size=6),
+    severities=st.lists(st.sampled_from(["low", "medium", "high", "not_measurable"]), min_size=6, max_size=6),
+    size_m2=st.floats(0.5, 60),
+)
+@settings(max_examples=25, deadline=None)
+def test_areas_never_cover_more_than_the_sample(
+    areas: list[float], severities: list[str], size_m2: float, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    kinds = ("alligator", "block")
+    data = with_quantities(
+        *(
+            ("S1", 1, kinds[n % 2], severity, 1, 2.5, area)
+            for n, (area, severity) in enumerate(zip(areas, severities, strict=False))
+        ),
+        ("S1", 1, "transverse", "low", 1, 99.0, 9.0),
+    )
+    data.units["surveyed_area_m2"] = size_m2
+    graded, ungraded, readme = files(data, tmp_path_factory.mktemp("inspections"))
+    of_sample = [line for line in (*graded, *ungraded) if line["SectionID"] == "S1"]
+    covered = [float(line["Quantity"]) for line in of_sample if line["DistressCode"] in ("1", "3")]
+    assert sum(covered) <= size_m2 + 1e-9
+    if sum(round(area, 3) for area in areas) <= size_m2:
+        assert sum(covered) == pytest.approx(sum(areas), abs=0.004)
+    else:
+        assert sum(covered) > size_m2 - 0.01
+    assert ("10", "L", "99", "m") in of(graded, "S1") and "lowered in proportion" in readme
+
+
+def test_the_readme_says_whether_potholes_were_looked_for(tmp_path: Path) -> None:
+    data = made_up_export()
+    assert "no pothole class" in files(data, tmp_path)[2]
+    looked = replace(data, provenance={**data.provenance, "settings": '{"potholes": true}'})
+    readme = files(looked, tmp_path)[2]
+    assert "other than cracks and potholes are not looked for" in readme and "no pothole class" not in readme
+
+
 def test_codes_for_asphalt_are_not_given_to_concrete(tmp_path: Path) -> None:
     data = with_quantities(("S1", 1, "transverse", "low", 1, 2.0, 0.1))
-    data.sections["surface"] = ["Concrete (JPCP)"] * 4
-    graded, ungraded, _ = files(data, tmp_path)
-    assert of(graded, "S1") == [] and len(ungraded) == 1
+    for surface in ("Concrete (JPCP)", "cobblestone", "Béton"):
+        data.sections["surface"] = [surface] * 4
+        graded, ungraded, _ = files(data, tmp_path)
+        assert of(graded, "S1") == [] and len(ungraded) == 1
+    data.sections["surface"] = ["asphalt concrete", "macadam (AC)", None, ""]
+    assert len(of(files(data, tmp_path)[0], "S1")) == 1
 
 
 def test_without_a_place_along_the_section_the_section_is_one_sample(tmp_path: Path) -> None:
