@@ -6,6 +6,7 @@ All are in WGS84 (EPSG:4326) and say what they were made from and with.
 import csv
 import io
 import json
+import shutil
 import sqlite3
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -35,6 +36,7 @@ from jobs.export.layers import (
 )
 from jobs.export.progress import Progress, no_progress
 from jobs.export.styles import layer_style, qml, sld
+from jobs.export.zips import member
 
 DBF_LIMIT_BYTES = 2 * 1024**3
 DBF_TEXT_BYTES = 254
@@ -185,10 +187,11 @@ def write_shapefile(data: ExportData, path: Path, progress: Progress = no_progre
             )
             _follow(layer, _within_limit(written, file), layers, done, progress)
             for part in sorted(folder.glob(f"{layer.name}.*")):
-                archive.write(part, part.name)
+                with part.open("rb") as source, archive.open(member(part.name), "w", force_zip64=True) as to:
+                    shutil.copyfileobj(source, to)
                 part.unlink()
-        archive.writestr("field_map.csv", _field_map(layers))
-        archive.writestr("README.txt", _readme(data, layers, cut))
+        archive.writestr(member("field_map.csv"), _field_map(layers))
+        archive.writestr(member("README.txt"), _readme(data, layers, cut))
     progress(1.0, "Written")
 
 

@@ -25,6 +25,7 @@ from jobs.export.data import ExportData
 from jobs.export.layers import plain_value, provenance_text, whole_file
 from jobs.export.progress import Progress, no_progress
 from jobs.export.styles import TYPE_COLOURS, rgb
+from jobs.export.zips import member
 
 LONGEST_PX = 2400
 JPEG_QUALITY = 85
@@ -62,7 +63,7 @@ def write_overlays(
             file, problem = f"overlays/{number + 1:06d}_{_safe_name(photo['name'])}.jpg", ""
             try:
                 # A JPEG gets no smaller.
-                archive.writestr(file, overlays(photo["photo_id"]))
+                archive.writestr(member(file, zipfile.ZIP_STORED), overlays(photo["photo_id"]))
                 drawn += 1
             except EngineError as error:
                 file, problem = "", str(error)
@@ -72,8 +73,8 @@ def write_overlays(
             rows.writerow(
                 [_cell(value) for value in (file, *(photo[name] for name in INDEX_COLUMNS), *place, problem)]
             )
-        archive.writestr("index.csv", index.getvalue().encode("utf-8-sig"), zipfile.ZIP_DEFLATED)
-        archive.writestr("README.txt", _readme(data, drawn), zipfile.ZIP_DEFLATED)
+        archive.writestr(member("index.csv"), index.getvalue().encode("utf-8-sig"))
+        archive.writestr(member("README.txt"), _readme(data, drawn))
     progress(1.0, "Written")
 
 

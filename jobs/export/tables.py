@@ -11,10 +11,12 @@ from typing import Any
 import xlsxwriter
 
 from engine.condition import FORMULAS
+from engine.plan_words import SCENARIO_NAMES
 from engine.spreadsheets import LONGEST_CELL, plain_text, safe_cell
 from jobs.export.data import ExportData
 from jobs.export.progress import Progress, no_progress, part_of
 from jobs.export.rows import TABLES, heading, meaning_of, rows_of, unit_of
+from jobs.export.zips import member
 
 EXCEL_ROWS = 1_048_576
 SHEETS = {
@@ -38,7 +40,7 @@ SCENARIO = {
     "objective": "Benefit (index points x km x years)", "average": "Average index at the end (0-100)",
     "good_or_fair_percent": "Good or fair at the end (% of length)", "backlog": "Backlog at the end",
     "remaining_life_years": "Remaining life at the end (years)",
-    "preventive_share": "Preventive share of the cost (0-1)", "cost_of_delay": "Cost of delay",
+    "preventive_share": "Preventive share of the cost (%)", "cost_of_delay": "Cost of delay",
 }  # fmt: skip
 MONEY = ("Cost", "Backlog", "Backlog without plan", "Yearly budget", "Total cost", "Backlog at the end",
          "Cost of delay")  # fmt: skip
@@ -230,7 +232,7 @@ def _pattern(column: str) -> str:
         return "0.0000000"
     if column.startswith("crack_density"):
         return "0.000"
-    if "cost" in column and column != "benefit_cost":
+    if ("cost" in column and column != "benefit_cost") or column == "mobilisation":
         return "#,##0"
     if column in ("captured_at", "reason", "section_key") or unit_of(column) in ("", "year"):
         return "0.0" if column in ("offset_m",) else ""
@@ -263,11 +265,16 @@ def _scenarios(book: _Book, data: ExportData) -> None:
     if not data.scenarios:
         return
     headings = [_money(words, currency_of(data)) for words in SCENARIO.values()]
-    patterns = ["", "#,##0", "#,##0", "0.0", "0.0", "0.0", "#,##0", "0.0", "0.00", "#,##0"]
+    patterns = ["", "#,##0", "#,##0", "0.0", "0.0", "0.0", "#,##0", "0.0", "0.0", "#,##0"]
     sheet = book.table("Scenarios", headings, [30.0, *[18.0] * 9], patterns, len(data.scenarios))
     for row, scenario in enumerate(data.scenarios, start=1):
+        values = {**scenario, "scenario": SCENARIO_NAMES.get(scenario["scenario"], scenario["scenario"])}
+        if scenario["scenario"] == "nothing":
+            values["yearly_budget"] = None  # nothing is spent whatever there is
+        if (share := scenario.get("preventive_share")) is not None:
+            values["preventive_share"] = 100 * share
         for column, name in enumerate(SCENARIO):
-            book.cell(sheet, row, column, scenario.get(name))
+            book.cell(sheet, row, column, values.get(name))
 
 
 def _method(book: _Book, currency: str) -> None:
@@ -325,7 +332,7 @@ class CsvFile:
             binary: Any = place.open("wb")
         else:
             # A member opened for writing must not grow over 2 GB unless it was told to.
-            binary = place.open(name, "w", force_zip64=True)
+            binary = place.open(member(name), "w", force_zip64=True)
         self.text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", errors="replace")
         self.rows = csv.writer(self.text)
 
@@ -347,7 +354,7 @@ def _csv_cell(value: Any) -> Any:
 
 def write_text(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> None:
     """A text file in a zip, with the line ends that every editor shows."""
-    archive.writestr(name, "\r\n".join(plain_text(line) for line in lines) + "\r\n")
+    archive.writestr(member(name), "\r\n".join(plain_text(line) for line in lines) + "\r\n")
 
 
 def provenance_lines(data: ExportData) -> Iterator[str]:

@@ -11,6 +11,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from engine.plan_words import SCENARIO_NAMES
+from jobs.export.gis import write_shapefile
+from jobs.export.inspections import write_inspections
 from jobs.export.rows import TABLES, heading, meaning_of, rows_of
 from jobs.export.tables import write_csv, write_excel, write_sections_csv
 from tests.unit.export.made_up import HOSTILE, made_up_export
@@ -70,7 +73,16 @@ def test_the_years_and_the_scenarios_are_those_of_the_plan(tmp_path: Path) -> No
     last = data.plan["condition_by_year"][-1]
     assert years[-1]["Average index (0-100)"] == pytest.approx(last["average"])
     scenarios = records(book["Scenarios"])
-    assert [one["Scenario"] for one in scenarios] == [one["scenario"] for one in data.scenarios]
+    assert [one["Scenario"] for one in scenarios[:3]] == ["Do nothing", "Worst first", "This budget"]
+    assert {one["Scenario"] for one in scenarios} <= set(SCENARIO_NAMES.values())
+    shares = [one["Preventive share of the cost (%)"] for one in scenarios]
+    known = [(share, one) for share, one in zip(shares, data.scenarios, strict=True) if share is not None]
+    assert known and all(share == pytest.approx(100 * one["preventive_share"]) for share, one in known)
+    assert scenarios[0][f"Yearly budget ({currency})"] is None
+    assert scenarios[1][f"Yearly budget ({currency})"] == pytest.approx(data.scenarios[1]["yearly_budget"])
+    project = records(book["Projects"])[0]
+    assert project["Pinned"] is False and isinstance(project["Preventive"], bool)
+    assert project[f"Mobilisation ({currency})"] == pytest.approx(data.plan["projects"][0]["mobilisation"])
     assert scenarios[0][f"Total cost ({currency})"] == pytest.approx(data.scenarios[0]["total_cost"])
 
 
@@ -129,6 +141,17 @@ def test_csv_files_hold_the_same_values_with_units_in_the_names(tmp_path: Path) 
                     )
     assert data.provenance["checkpoint_sha256"] in readme and "EPSG:4326" in readme
     assert "crack_density_m_per_m2: crack length / surveyed area [m/m2]" in readme
+
+
+@pytest.mark.parametrize("write", [write_csv, write_shapefile, write_inspections])
+def test_members_of_zips_are_of_today_and_readable_by_all(tmp_path: Path, write: Any) -> None:
+    write(made_up_export(), tmp_path / "file.zip")
+    with zipfile.ZipFile(tmp_path / "file.zip") as archive:
+        members = archive.infolist()
+    assert len(members) > 2
+    for info in members:
+        assert info.external_attr >> 16 == 0o100644, info.filename
+        assert abs(datetime.now() - datetime(*info.date_time)).total_seconds() < 3600
 
 
 def test_no_text_of_a_csv_starts_like_a_formula(tmp_path: Path) -> None:
