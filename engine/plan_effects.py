@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from engine.deterioration import Deterioration
-from engine.plan_inputs import PlanSection, amount_percent, crack_length_m
+from engine.plan_inputs import PlanSection, amount_percent, crack_length_m, years_since_survey
 from engine.treatments import UNITS, Treatment
 
 Floats = npt.NDArray[np.float64]
@@ -25,24 +25,28 @@ class Ageing:
         curves: Sequence[Deterioration],
         curve_of: Whole,
         years: int,
+        first_year: int,
     ) -> None:
         """Tabulate ages and amounts.
 
         Args:
             years: how far paths are followed, the plan's and its tail.
+            first_year: at whose start the paths begin; conditions age to there from their survey.
         """
         self.years = years
         self.curve_of = curve_of
         self.curves = curves
-        self.index_now = np.array([float(section.condition_index or 0.0) for section in sections])
+        self.index_surveyed = np.array([float(section.condition_index or 0.0) for section in sections])
         self.age_now = np.empty(len(sections))
         self.reset_age = np.full((len(curves), len(treatments)), np.inf)
         for number, curve in enumerate(curves):
             rows = curve_of == number
-            self.age_now[rows] = curve.age_of(self.index_now[rows])
+            self.age_now[rows] = curve.age_of(self.index_surveyed[rows])
             for k, treatment in enumerate(treatments):
                 if treatment.reset_index is not None:
                     self.reset_age[number, k] = curve.age_of(treatment.reset_index)
+        waited = np.array([years_since_survey(section, first_year) for section in sections])
+        self.age_now += waited
         # Years of ageing 0, 1, 2, ... years after each treatment.
         steps = np.ones((len(treatments), years + 1))
         for k, treatment in enumerate(treatments):
@@ -50,6 +54,8 @@ class Ageing:
         self.aged = np.concatenate([np.zeros((len(treatments), 1)), steps.cumsum(axis=1)], axis=1)
         self.table = np.stack([curve.table for curve in curves])
         self.step_years = np.array([curve.step_years for curve in curves])
+        aged = self.index_at(np.arange(len(sections)), self.age_now)
+        self.index_now = np.where(waited > 0, aged, self.index_surveyed)
 
     def index_at(self, rows: Whole, ages: Floats) -> Floats:
         """Index of sections `rows` (n,) at ages (n,) or (n, years)."""
@@ -88,11 +94,11 @@ class Triggers:
     excluded: Floats
     amount: Floats
     grows: Mask
-    index_now: Floats
+    index_surveyed: Floats
 
     def growth(self, rows: Whole, index: Floats) -> Floats:
         """Cracking against that surveyed, as the points lost: (100 - index) / (100 - index surveyed)."""
-        lost = 100 - self.index_now[rows]
+        lost = 100 - self.index_surveyed[rows]
         return np.where(lost > 0, (100 - index) / np.maximum(lost, 1e-9), 1.0)
 
     def met(self, k: int, rows: Whole, index: Floats) -> Mask:
@@ -146,5 +152,5 @@ def make_triggers(sections: Sequence[PlanSection], treatments: Sequence[Treatmen
         excluded=np.array(excluded),
         amount=np.array(amount),
         grows=np.array([UNITS[treatment.unit][0] == "crack" for treatment in treatments]),
-        index_now=np.array([float(section.condition_index or 0.0) for section in sections]),
+        index_surveyed=np.array([float(section.condition_index or 0.0) for section in sections]),
     )

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,8 @@ from engine.vocabulary import DistressType, Severity
 MAX_SECTIONS = 200_000
 LONGEST_PLAN_YEARS = 30
 LARGEST_BUDGET = 1e12
+EARLIEST_CALENDAR_YEAR = 1000
+DAYS_PER_YEAR = 365.25
 NEIGHBOUR_GAP_M = 20.0
 """Sections of a road whose chainages end and begin within this are neighbours."""
 AREA_KINDS = (DistressType.ALLIGATOR, DistressType.BLOCK, DistressType.POTHOLE)
@@ -42,12 +45,13 @@ class PlanSection:
         id: unique; key: the agency's own name of it.
         from_m: chainage along `road`; to_m: its end.
         length_m: > 0; area_m2: of the pavement, > 0.
-        condition_index: 0-100; None: not surveyed, it is left out of the plan.
+        condition_index: 0-100 when surveyed; None: not surveyed, it is left out of the plan.
         index_low: 90 % interval of the index; index_high: its upper end.
         quantities: amounts of distress within `surveyed_area_m2`.
         surveyed_area_m2: None: the whole `area_m2`.
         crack_density_m_per_m2: with its 90 % interval `density_low`, `density_high`; None: not known.
         lane: lane or direction of travel; neighbours share it.
+        surveyed_on: day of the condition, which ages from there to the plan's start; None: not known.
     """
 
     id: int | str
@@ -69,6 +73,7 @@ class PlanSection:
     density_low: float | None = None
     density_high: float | None = None
     lane: str = ""
+    surveyed_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -117,9 +122,10 @@ class PlanSettings:
         preventive_share: of the money that only preventive treatments may use, 0-1.
         discount_rate: a year, for equivalent annual cost, 0-0.3.
         traffic_exponent: weight of traffic in benefits: 1 by vehicles, 0 not at all.
-        tail_years: years after the plan in which the curves are still compared, so that the last year's
-            projects count for more than a year.
-        first_year: what the first year is called (2027, say).
+        tail_years: years after the plan in which the curves are still compared. With some, plans wait: using
+            up a road and renewing it late then gives more area.
+        first_year: calendar year (2027, say), at whose 1 January the plan starts; one under 1000 is only a
+            name, and conditions are taken as those at the start.
         fair_index: from here a section is "good or fair".
         terminal_index: where remaining life ends.
         delay_years: for the cost of delay.
@@ -135,7 +141,7 @@ class PlanSettings:
     preventive_share: float = 0.0
     discount_rate: float = 0.03
     traffic_exponent: float = 1.0
-    tail_years: int = 10
+    tail_years: int = 0
     first_year: int = 1
     fair_index: float = 55.0
     terminal_index: float = 40.0
@@ -290,6 +296,14 @@ def crack_length_m(section: PlanSection) -> float:
     surveyed = section.surveyed_area_m2 or section.area_m2
     measured = sum(q.length_m for q in section.quantities if q.kind in CRACK_KINDS)
     return float(measured) * section.area_m2 / surveyed
+
+
+def years_since_survey(section: PlanSection, first_year: int) -> float:
+    """Years from a section's survey to 1 January of the plan's first year, >= 0; 0 where not known."""
+    if section.surveyed_on is None or first_year < EARLIEST_CALENDAR_YEAR:
+        return 0.0
+    days = (date(first_year, 1, 1) - section.surveyed_on).days
+    return max(days / DAYS_PER_YEAR, 0.0)
 
 
 def filled_aadt(sections: Sequence[PlanSection]) -> npt.NDArray[np.float64]:

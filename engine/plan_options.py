@@ -7,6 +7,7 @@ section.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,14 @@ import numpy.typing as npt
 from engine.deterioration import Deterioration, find_curve
 from engine.errors import SettingsError
 from engine.plan_effects import Ageing, Triggers, make_triggers
-from engine.plan_inputs import PlanSection, PlanSettings, filled_aadt, find_chains, traffic_weights
+from engine.plan_inputs import (
+    EARLIEST_CALENDAR_YEAR,
+    PlanSection,
+    PlanSettings,
+    filled_aadt,
+    find_chains,
+    traffic_weights,
+)
 from engine.treatments import Treatment
 
 Floats = npt.NDArray[np.float64]
@@ -93,7 +101,8 @@ def make_options(
     used = list({id_: curve for curve in found for id_ in [(curve.functional_class, curve.surface)]}.values())
     number = {(curve.functional_class, curve.surface): n for n, curve in enumerate(used)}
     curve_of = np.array([number[curve.functional_class, curve.surface] for curve in found])
-    ageing = Ageing(ordered, treatments, used, curve_of, settings.years + settings.tail_years)
+    followed = settings.years + settings.tail_years
+    ageing = Ageing(ordered, treatments, used, curve_of, followed, settings.first_year)
     aadt = filled_aadt(ordered)
     year, treatment = (part.ravel() for part in np.indices((settings.years, len(treatments))))
     fixed = _fixed(ordered, treatments, settings)
@@ -121,7 +130,7 @@ def make_options(
         fixed=fixed,
         ageing=ageing,
         triggers=make_triggers(ordered, treatments, aadt),
-        notes=notes,
+        notes=(*notes, *_ageing_notes(ordered, settings.first_year)),
     )
     _fill_tables(options, options.triggers)
     _forbid(options)
@@ -133,6 +142,25 @@ def make_options(
             "Remove one; a second treatment has to wait until the life of the first is over.",
         )
     return options
+
+
+def _ageing_notes(sections: Sequence[PlanSection], first_year: int) -> list[str]:
+    """What was done to bring the surveyed condition to the plan's start."""
+    if first_year < EARLIEST_CALENDAR_YEAR:
+        return []
+    notes = []
+    undated = sum(section.surveyed_on is None for section in sections)
+    if undated:
+        who = "The survey has" if undated == len(sections) else f"{undated} sections have"
+        notes.append(f"{who} no date: the condition is taken as that at the start of {first_year}.")
+    days = sorted({section.surveyed_on for section in sections if section.surveyed_on is not None})
+    if days and days[0] < date(first_year, 1, 1):
+        when = f"on {days[0]}" if len(days) == 1 else f"from {days[0]} to {days[-1]}"
+        notes.append(
+            f"The condition surveyed {when} is aged along the curves to 1 January {first_year}, where the "
+            "plan starts."
+        )
+    return notes
 
 
 def _fixed(sections: Sequence[PlanSection], treatments: Sequence[Treatment], settings: PlanSettings) -> Mask:

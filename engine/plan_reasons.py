@@ -190,8 +190,12 @@ def _instead(options: Options, project: dict[str, Any], rows: Whole, action: int
     )
 
 
+CAUSES = ("not_surveyed", "forbidden", "no_treatment", "worth_less", "no_money")
+"""Why a section has no project, for machines; each beside its sentence."""
+
+
 def reasons_against(problem: Problem, choice: Whole, projects: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Why each section without a project has none."""
+    """Why each section without a project has none: section_id, cause of `CAUSES`, reason."""
     options = problem.options
     ratios = [p["benefit_cost"] for p in projects if p["benefit_cost"] and not p["fixed"]]
     forbidden = {ban.section_id for ban in options.settings.forbidden}
@@ -203,18 +207,21 @@ def reasons_against(problem: Problem, choice: Whole, projects: list[dict[str, An
     for row in np.flatnonzero(choice == 0):
         section, best = options.sections[row], int(ratio[row].argmax())
         if ratio[row, best] <= 0:
+            cause = "no_treatment"
             reason = f"No treatment of the set suits it: index {options.ageing.index_now[row]:.0f} now, "
             reason += f"{last[row]:.0f} at the end."
             if section.id in forbidden:
-                reason = "Forbidden by your agency."
+                cause, reason = "forbidden", "Forbidden by your agency."
         else:
             name = options.treatments[options.treatment[best]].name
             year = options.settings.first_year + int(options.year[best])
             gain = 1000 * float(ratio[row, best])
             reason = f"{name} in year {year} would gain {gain:.3g} per 1,000"
             if ratios and gain < min(ratios):
+                cause = "worth_less"
                 reason += f"; the money does more elsewhere, {min(ratios):.3g} or more."
             else:
+                cause = "no_money"
                 reason += ", but beside the projects chosen no money is left for it."
-        found.append({"section_id": section.id, "reason": reason})
+        found.append({"section_id": section.id, "cause": cause, "reason": reason})
     return found

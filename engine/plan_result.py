@@ -25,10 +25,11 @@ def describe_plan(
 
     Returns:
         objective (weighted area between the curves with and without the plan, in index points x km x years at
-        the network's mean traffic), bound, gap (part of the bound), cost_by_year, projects, condition_now,
+        the network's mean traffic), bound, gap (part of the bound), cost_by_year, projects,
+        condition_surveyed, condition_now (aged from there to the start of the first year),
         condition_by_year, without_plan (condition_by_year of doing nothing), total_cost, preventive_share,
-        cost_of_delay, shortfalls (requirements that the money does not reach), unplanned (id and reason of
-        each section without a project), curves, notes, prices.
+        cost_of_delay, shortfalls (requirements that the money does not reach), unplanned (id, cause of
+        `plan_reasons.CAUSES` and reason of each section without a project), curves, notes, prices.
     """
     options = problem.options
     settings = options.settings
@@ -47,7 +48,11 @@ def describe_plan(
     nothing = np.zeros(len(choice), dtype=np.int64)
     unplanned = reasons_against(problem, choice, projects)
     unplanned += [
-        {"section_id": section.id, "reason": "The survey gave this section no condition index."}
+        {
+            "section_id": section.id,
+            "cause": "not_surveyed",
+            "reason": "The survey gave this section no condition index.",
+        }
         for section in not_surveyed
     ]
     return {
@@ -61,6 +66,7 @@ def describe_plan(
         "preventive_share": preventive / total if total else None,
         "cost_of_delay": sum(delays) if delays else None,
         "projects": projects,
+        "condition_surveyed": _condition(options, None, options.ageing.index_surveyed, nothing, 0),
         "condition_now": _condition(options, None, options.ageing.index_now, nothing, 0),
         "condition_by_year": condition_by_year(options, ends, choice),
         "without_plan": condition_by_year(options, conditions(options, nothing)[1], nothing),

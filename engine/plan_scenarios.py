@@ -90,7 +90,8 @@ def plan_and_compare(
     """
     if not scenarios:
         plan = make_plan(sections, treatments, settings, curves, strategy, progress, draws)
-        own = {"scenario": OWN_SCENARIO[strategy], "yearly_budget": settings.yearly_budget}
+        budget = None if strategy == "nothing" else settings.yearly_budget
+        own = {"scenario": OWN_SCENARIO[strategy], "yearly_budget": budget}
         return plan, [summary_of(plan | own)]
     began = time.monotonic()
     progress(0.0, "Reading the sections")
@@ -115,7 +116,7 @@ def plan_and_compare(
 
 
 def summary_of(plan: dict[str, Any]) -> dict[str, Any]:
-    """A scenario without its projects: money and condition by year, and how it ends."""
+    """A scenario without its projects: money and condition by year, how it ends, how many are pinned."""
     end = plan["condition_by_year"][-1]
     kept = (
         "scenario", "yearly_budget", "objective", "bound", "gap", "total_cost", "cost_by_year",
@@ -123,7 +124,8 @@ def summary_of(plan: dict[str, Any]) -> dict[str, Any]:
     )  # fmt: skip
     ends = ("backlog", "remaining_life_years", "good_or_fair_percent", "average")
     return {name: plan[name] for name in kept} | {name: end[name] for name in ends} | {
-        "projects": len(plan["projects"])
+        "projects": len(plan["projects"]),
+        "pinned": sum(project["fixed"] for project in plan["projects"]),
     }  # fmt: skip
 
 
@@ -173,7 +175,8 @@ def _trial(problem: Problem) -> PlanSettings:
 
 def _described(problem: Problem, solved: Solved, scenario: str) -> dict[str, Any]:
     plan = describe_plan(problem, solved.choice, solved.bound, solved.prices)
-    budget = problem.options.settings.yearly_budget
+    # What is done where nothing is planned is pinned, whatever it costs.
+    budget = None if scenario == "nothing" else problem.options.settings.yearly_budget
     return plan | {"scenario": scenario, "method": solved.method, "yearly_budget": budget}
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from engine.errors import SettingsError
 from engine.plan_inputs import Amount, PlanSection
-from engine.plan_options import Floats, Options, Whole, make_options
+from engine.plan_options import Floats, Mask, Options, Whole, make_options
 from engine.plan_prices import solve_prices
 from engine.plan_problem import Problem
 from engine.plan_result import find_projects
@@ -57,14 +57,18 @@ def add_stability(
     for rows, action in projects:
         worths = at_each[:, :, done : done + len(rows)]
         done += len(rows)
-        of_project[options.sections[rows[0]].id, int(action)] = [
-            _stays(options, rows, worths[:, [way, 2]], steps[:, rows]) for way in (0, 1)
-        ]
+        found = [_stays(options, rows, worths[:, [way, 2]], steps[:, rows]) for way in (0, 1)]
+        if all(options.sections[row].index_low is None for row in rows):
+            percents: list[float | None] = [None, None]
+        else:
+            # Kept in its own year is kept.
+            percents = [float(100 * draws_kept.mean()) for draws_kept in (found[0] | found[1], found[1])]
+        of_project[options.sections[rows[0]].id, int(action)] = percents
     for project in plan["projects"]:
         action = (project["year"] - options.settings.first_year) * len(options.treatments)
         action += [one.name for one in options.treatments].index(project["treatment"])
-        found = of_project[project["section_ids"][0], action]
-        project["stays_percent"], project["same_year_percent"] = found
+        percents = of_project[project["section_ids"][0], action]
+        project["stays_percent"], project["same_year_percent"] = percents
     plan["stability"] = {
         "draws": draws,
         "method": "condition drawn from its interval, years' prices of money kept, requirements left out",
@@ -139,16 +143,14 @@ def _worth(options: Options, benefit: Floats, first: Floats, second: Floats, eac
     return worth
 
 
-def _stays(options: Options, rows: Whole, worths: Floats, steps: Whole) -> float | None:
-    """Percent of draws in which a project stays; None where its sections have no interval.
+def _stays(options: Options, rows: Whole, worths: Floats, steps: Whole) -> Mask:
+    """(draws,) in which a project stays.
 
     Args:
         rows: (n,) its sections.
         worths: (9, 2, n) along the grid: with the project, and with the best of all.
         steps: (draws, n) place on the grid of each section in each draw.
     """
-    if all(options.sections[row].index_low is None for row in rows):
-        return None
     kept, best = worths[:, 0], worths[:, 1]
     possible = np.isfinite(kept)
     lost = np.where(possible, best - np.where(possible, kept, 0.0), 0.0)
@@ -156,7 +158,7 @@ def _stays(options: Options, rows: Whole, worths: Floats, steps: Whole) -> float
     enough = lost[middle].sum() + NO_REASON * np.abs(kept[middle][possible[middle]]).sum()
     columns, share = np.arange(len(rows)), _shares(options, rows)
     stays = (possible[steps, columns] @ share >= 0.5) & (lost[steps, columns].sum(axis=1) <= enough)
-    return float(100 * stays.mean())
+    return np.asarray(stays)
 
 
 def _moved(section: PlanSection, z: float) -> PlanSection:

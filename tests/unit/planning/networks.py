@@ -16,7 +16,7 @@ def crack(kind: DistressType, length_m: float, area_m2: float = 0.0) -> Quantity
 def road_network(roads: int, per_road: int, seed: int = 0) -> list[PlanSection]:
     """Roads of sections of 200 to 800 m with cracks that roughly match their index."""
     rng = np.random.default_rng(seed)
-    sections = []
+    sections: list[PlanSection] = []
     for road in range(roads):
         at, level = 0.0, rng.uniform(35, 95)
         for number in range(per_road):

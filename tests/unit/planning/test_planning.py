@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import date
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from engine.deterioration import assumed_curve
 from engine.errors import SettingsError
 from engine.plan_inputs import FixedProject, Forbidden, PlanSection, PlanSettings, Requirement
 from engine.plan_prices import solve_prices
@@ -162,8 +164,8 @@ def test_fixed_is_done_and_forbidden_is_not() -> None:
     touched = {(one, p["year"]) for p in plan["projects"] for one in p["section_ids"]}
     assert not [year for one, year in touched if one == sections[1].id]
     assert (sections[7].id, 1) not in touched
-    reasons = {one["section_id"]: one["reason"] for one in plan["unplanned"]}
-    assert reasons[sections[1].id] == "Forbidden by your agency."
+    said = {one["section_id"]: (one["cause"], one["reason"]) for one in plan["unplanned"]}
+    assert said[sections[1].id] == ("forbidden", "Forbidden by your agency.")
 
 
 def test_fixed_projects_that_cannot_be_are_refused() -> None:
@@ -294,6 +296,41 @@ def test_bad_sections_are_named(change: dict[str, object], says: str) -> None:
     sections[0] = replace(sections[0], **change)  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match=says):
         make_plan(sections, US_CITY_AVERAGES, PlanSettings(years=2, yearly_budget=1000))
+
+
+def test_condition_ages_from_the_survey_to_the_start_of_the_plan() -> None:
+    new, old = road_network(2, 6), []
+    for section in new:
+        curve = assumed_curve(section.functional_class, section.surface)
+        aged = float(curve.index_after(section.condition_index or 0, 2.0))
+        grown = (100 - aged) / (100 - (section.condition_index or 0))
+        quantities = tuple(crack(q.kind, q.length_m * grown, q.area_m2 * grown) for q in section.quantities)
+        old.append(replace(section, condition_index=aged, quantities=quantities))
+    settings = PlanSettings(years=4, yearly_budget=200_000, first_year=2030, time_limit_s=FAST)
+    surveyed = [replace(section, surveyed_on=date(2028, 1, 1)) for section in new]
+    plan, same = (make_plan(one, US_CITY_AVERAGES, settings) for one in (surveyed, old))
+    assert plan["condition_now"]["average"] == pytest.approx(same["condition_now"]["average"], abs=0.02)
+    assert plan["condition_surveyed"]["average"] > plan["condition_now"]["average"] + 3
+    assert plan["objective"] == pytest.approx(same["objective"], rel=0.01)
+    first, other = plan["projects"][0], same["projects"][0]
+    assert first["section_ids"] == other["section_ids"]
+    assert first["index_before"] == pytest.approx(other["index_before"], abs=0.1)
+    assert any("2028-01-01 is aged along the curves to 1 January 2030" in note for note in plan["notes"])
+    late = [replace(section, surveyed_on=date(2031, 6, 1)) for section in new]
+    for unaged in (late, new):
+        made = make_plan(unaged, US_CITY_AVERAGES, settings)
+        assert made["condition_surveyed"] == made["condition_now"]
+    assert "The survey has no date: the condition is taken as that at the start of 2030." in made["notes"]
+    ancient = [replace(section, surveyed_on=date(1900, 1, 1)) for section in new]
+    assert make_plan(ancient, US_CITY_AVERAGES, settings)["condition_now"]["average"] == 0
+    unnamed = make_plan(surveyed, US_CITY_AVERAGES, replace(settings, first_year=1))
+    assert unnamed["condition_surveyed"] == unnamed["condition_now"] and unnamed["notes"] == []
+
+
+def test_roads_are_not_used_up_until_the_last_year() -> None:
+    sections = [replace(section, condition_index=82.0) for section in road_network(1, 12)]
+    plan = make_plan(sections, US_CITY_AVERAGES, PlanSettings(years=5, yearly_budget=1e6, time_limit_s=FAST))
+    assert plan["projects"] and max(project["year"] for project in plan["projects"]) <= 3
 
 
 def test_sections_without_a_survey_are_listed_not_planned() -> None:

@@ -63,6 +63,11 @@ def test_the_optimum_beats_worst_first_by_a_margin(budget: float) -> None:
         assert plan["total_cost"] <= YEARS * budget + 0.01
 
 
+def test_money_is_spent_from_the_first_year() -> None:
+    spent = [year["cost"] for year in planned(100_000.0)["cost_by_year"]]
+    assert min(spent) > 80_000, "a plan that waits uses roads up"
+
+
 def test_no_money_is_doing_nothing() -> None:
     plan, nothing = planned(0.0), planned(0.0, "nothing")
     assert plan["projects"] == [] and plan["objective"] == nothing["objective"] == 0

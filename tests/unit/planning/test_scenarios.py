@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from engine.errors import SettingsError
-from engine.plan_inputs import PlanSection, PlanSettings
-from engine.plan_reasons import equivalent_annual_cost
+from engine.plan_inputs import Forbidden, PlanSection, PlanSettings
+from engine.plan_reasons import CAUSES, equivalent_annual_cost
 from engine.plan_scenarios import budget_for_target, compare_scenarios
 from engine.plan_stability import _moved
 from engine.planning import make_plan
@@ -81,7 +81,7 @@ def test_sure_projects_stay_and_doubtful_ones_do_not_always() -> None:
 def test_what_is_measured_exactly_stays(size: tuple[int, int], budget: float | None) -> None:
     """Also where a plan of a few projects is no plan that prices alone would choose."""
     sections = [
-        replace(s, index_low=s.condition_index - 0.05, index_high=s.condition_index + 0.05)  # type: ignore[operator]
+        replace(s, index_low=s.condition_index - 0.01, index_high=s.condition_index + 0.01)  # type: ignore[operator]
         for s in road_network(*size, seed=1)
     ]
     settings = replace(SETTINGS, yearly_budget=budget, years=4, time_limit_s=2.0)
@@ -118,6 +118,18 @@ def test_equivalent_annual_cost_is_an_annuity() -> None:
     yearly = equivalent_annual_cost(1000, 10, 0.04)
     assert yearly == pytest.approx(123.29, abs=0.01)
     assert sum(yearly / 1.04**year for year in range(1, 11)) == pytest.approx(1000)
+
+
+def test_every_section_without_a_project_has_a_cause_for_machines() -> None:
+    sections = road_network(3, 8)
+    sections[5] = replace(sections[5], condition_index=None)
+    poor = replace(SETTINGS, yearly_budget=60_000, forbidden=(Forbidden(1),))
+    unplanned = make_plan(sections, US_CITY_AVERAGES, poor)["unplanned"]
+    causes = {one["section_id"]: one["cause"] for one in unplanned}
+    assert causes[6] == "not_surveyed" and causes[1] == "forbidden"
+    assert set(causes.values()) <= set(CAUSES) and set(causes.values()) & {"worth_less", "no_money"}
+    for one in unplanned:
+        assert ("the money does more elsewhere" in one["reason"]) == (one["cause"] == "worth_less")
 
 
 def test_every_project_says_why() -> None:
