@@ -107,7 +107,7 @@ class Columns(Flowable):  # type: ignore[misc]
         self.names, self.series, self.width, self.height = names, series, width, height
         self.unit, self.colours, self.line = unit, colours, line
         self.legend = [*(series if len(series) > 1 else ()), *([line[0]] if line else ())]
-        self.per_row = max(1, min(3, len(self.legend)))
+        self.per_row = max(1, min(4, len(self.legend)))
         self.name_lines = max((name.count("\n") + 1 for name in names), default=1)
         self.below = BELOW + 9 * (self.name_lines - 1) + 13 * math.ceil(len(self.legend) / self.per_row)
 

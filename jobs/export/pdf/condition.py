@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from reportlab.lib.colors import Color
-from reportlab.platypus import Flowable, KeepTogether, PageBreak
+from reportlab.platypus import CondPageBreak, Flowable, KeepTogether, PageBreak
 
 from engine.condition import RATINGS
 from jobs.export.data import FAIR_INDEX, GOOD_INDEX
@@ -38,6 +38,8 @@ from jobs.export.pdf.style import (
 )
 
 MARKED = 10
+BLOCK_HEIGHT = 350.0
+"""Room for a heading and a project with its pictures."""
 LOWEST_MAP = 230.0
 """Points; a road from west to east needs no more."""
 MOST_CLASSES = 30
@@ -70,7 +72,7 @@ def maps(facts: Facts, width: float, height: float) -> list[Flowable]:
         paragraph(
             "Sections by condition index, cracking only. "
             + ("Numbers: the first projects." if facts.projects else "Numbers: the worst sections.")
-            + at_best_words(facts),
+            + (" Classes may be at best, see “Summary”." if at_best_words(facts) else ""),
             "note",
         ),
         part_end(),
@@ -156,7 +158,7 @@ def condition(facts: Facts, width: float) -> list[Flowable]:
         space(10),
         KeepTogether([Heading("By class of road", 1, "classes"), _class_table(facts, width)]),
     ]
-    return [*story, space(10), *_spread(facts), PageBreak()]
+    return [*story, space(10), *_spread(facts), CondPageBreak(BLOCK_HEIGHT)]
 
 
 def _class_table(facts: Facts, width: float) -> Flowable:

@@ -10,6 +10,8 @@ from engine.condition import grade_of, is_at_best
 from jobs.export.data import FAIR_INDEX, GOOD_INDEX, ExportData
 from jobs.export.pdf.style import MISSING
 
+AGED_POINTS = 0.05
+"""Less than this is not worth a word."""
 GRADE_NAMES = ("good", "fair", "poor")
 Row = dict[str, Any]
 
@@ -191,6 +193,12 @@ def money_by_treatment(facts: Facts) -> dict[str, dict[int, float]]:
         years = found.setdefault(str(project["treatment"]), {})
         years[project["year"]] = years.get(project["year"], 0.0) + (project["cost"] or 0.0)
     return dict(sorted(found.items(), key=lambda item: -sum(item[1].values())))
+
+
+def has_aged(plan: Mapping[str, Any]) -> bool:
+    """Whether the condition at the plan's start is another one than when surveyed."""
+    surveyed = plan.get("condition_surveyed")
+    return surveyed is not None and abs(surveyed["average"] - plan["condition_now"]["average"]) >= AGED_POINTS
 
 
 def road_length(facts: Facts) -> float:

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
-from reportlab.platypus import Flowable
+from reportlab.platypus import CondPageBreak, Flowable
 
 from engine.condition import FORMULAS
+from engine.vocabulary import Severity
 from jobs.export.data import FAIR_INDEX, GOOD_INDEX
 from jobs.export.pdf.facts import Facts
 from jobs.export.pdf.style import (
@@ -24,6 +26,7 @@ from jobs.export.pdf.style import (
 )
 
 SEVERITY_GSD_MM = 3.0
+METHOD_HEIGHT = 330.0
 MOST_NOTES = 20
 MOST_CURVES = 40
 MEASURES = {
@@ -93,6 +96,8 @@ GLOSSARY = (
 def method(facts: Facts, width: float) -> list[Flowable]:
     """What the numbers are, by which standards, and what they cannot say."""
     story: list[Flowable] = [
+        # Its table of measures is not torn.
+        CondPageBreak(METHOD_HEIGHT),
         Heading("Method and its limits", 0, "method"),
         paragraph(
             "A trained network marks cracks in the photos of the survey. Where the camera or the scale is "
@@ -107,9 +112,7 @@ def method(facts: Facts, width: float) -> list[Flowable]:
         ),
         space(8),
         paragraph(_scale(facts)),
-        paragraph(f"Severity standard: {safe(facts.said('severity_standard'))}.")
-        if facts.said("severity_standard")
-        else space(0),
+        paragraph(_severities(facts)) if facts.said("severity_standard") else space(0),
         *subheading("What these numbers cannot say", "limits"),
         *bullets([*LIMITS, POTHOLES[bool(analysis_settings(facts).get("potholes"))]]),
     ]
@@ -141,6 +144,17 @@ def _scale(facts: Facts) -> str:
     elif coarse:
         text += f" That is so for {coarse:,} of {len(facts.gsds):,} photos at least."
     return text
+
+
+def _severities(facts: Facts) -> str:
+    text = f"<b>Severities</b> are those of {safe(facts.said('severity_standard'))}"
+    standard = analysis_settings(facts).get("severity_standard")
+    if isinstance(standard, dict) and {"low_below_mm", "high_above_mm"} <= standard.keys():
+        text += f": low under {standard['low_below_mm']} mm, high over {standard['high_above_mm']} mm"
+    worst = {row["worst_severity"] for row in facts.sections} - {None}
+    if worst == {Severity.NOT_MEASURABLE.value}:
+        text += ". None could be told in this survey"
+    return f"{text}."
 
 
 def _plan_method(facts: Facts, width: float) -> list[Flowable]:
@@ -243,9 +257,20 @@ def provenance(facts: Facts, width: float) -> list[Flowable]:
     if settings:
         story += [
             *subheading("Settings of the analysis", "settings"),
-            data_table(("Setting", "Value"), settings[:80], (2.5, 4), width=width),
+            data_table(
+                ("Setting", "Value", "Setting", "Value"),
+                beside(settings[:80]),
+                (2.4, 1.5, 2.4, 1.5),
+                width=width,
+            ),
         ]
     return [*story, part_end()]
+
+
+def beside(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str]]:
+    """Pairs in two columns, read downwards."""
+    half = (len(pairs) + 1) // 2
+    return [(*left, *right) for left, right in zip_longest(pairs[:half], pairs[half:], fillvalue=("", ""))]
 
 
 def analysis_settings(facts: Facts) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from reportlab.platypus import Flowable, KeepTogether
 
 from jobs.export.data import FAIR_INDEX
 from jobs.export.pdf.charts import Columns, Forecast
-from jobs.export.pdf.facts import Facts, Row, length_of, money_by_treatment, total_cost
+from jobs.export.pdf.facts import Facts, Row, has_aged, length_of, money_by_treatment, total_cost
 from jobs.export.pdf.style import (
     MISSING,
     SERIES,
@@ -81,7 +81,7 @@ def _forecast(facts: Facts, width: float) -> Flowable:
     }
     return Forecast(
         [
-            *(words for moment, words in MOMENTS.items() if moment in facts.plan),
+            *(words for moment, words in MOMENTS.items() if moment in _moments(facts.plan)),
             *(str(year) for year in facts.years),
         ],
         lines,
@@ -93,9 +93,12 @@ def _forecast(facts: Facts, width: float) -> Flowable:
 
 
 def _averages(plan: Mapping[str, Any], name: str) -> list[float]:
-    return [plan[moment]["average"] for moment in MOMENTS if moment in plan] + [
-        line["average"] for line in plan[name]
-    ]
+    return [plan[moment]["average"] for moment in _moments(plan)] + [line["average"] for line in plan[name]]
+
+
+def _moments(plan: Mapping[str, Any]) -> list[str]:
+    """Those of `MOMENTS` that the plan tells apart."""
+    return list(MOMENTS) if has_aged(plan) else ["condition_now"]
 
 
 def money_words(facts: Facts) -> str:
@@ -129,20 +132,28 @@ def _unused_words(facts: Facts) -> str:
         return ""
     each = [float(one) for one in asked] if isinstance(asked, Sequence) else [float(asked)] * len(lines)
     carried, little, left = facts.request.get("carry_over", True), [], 0.0
+    drawn: list[int] = []
     for line, budget in zip(lines, each, strict=False):
         at_hand = budget + (left if carried else 0.0)
         if line["cost"] < LITTLE_USED * at_hand:
             little.append(line["year"])
+        if line["cost"] > budget:
+            drawn.append(line["year"])
         left = at_hand - line["cost"]
     if not little:
         return ""
-    later = carried and little[-1] != lines[-1]["year"]
-    why = (
-        "what they leave does more in later years"
-        if later
-        else "by the plan’s curves and treatments there is no more to gain with it"
-    )
-    return f" Under half of the money at hand is used in {years_words(little)}: {why}."
+    text = f" Under half of the money at hand is used in {years_words(little)}"
+    if facts.plan.get("strategy", "optimal") != "optimal":
+        return f"{text}."
+    kept = [year for year in little if drawn and year < drawn[-1]]
+    rest = [year for year in little if year not in kept]
+    words = []
+    if kept:
+        words.append("what is left is kept for later years, where it does more")
+    if rest:
+        when = f"in {years_words(rest)} there" if kept else "there"
+        words.append(f"by the plan’s curves and treatments {when} is no more to gain with it")
+    return f"{text}: {'; '.join(words)}."
 
 
 def years_words(years: Sequence[int]) -> str:

@@ -79,7 +79,10 @@ def first_places(
     for place, row in enumerate(shown):
         progress(place / len(shown), f"Picture {place + 1} of {len(shown)}")
         keys = row["keys"] if facts.has_plan else [row["section_key"]]
-        story.append(KeepTogether(list(_place(facts, row, place + 1, keys, pictures, width))))
+        # The part's heading stays with the first of them.
+        before = story if place == 0 else []
+        story = [] if place == 0 else story
+        story.append(KeepTogether([*before, *_place(facts, row, place + 1, keys, pictures, width)]))
     return [*story, part_end()]
 
 
@@ -268,7 +271,8 @@ def _kinds(kinds: Sequence[DistressType]) -> str:
     dark = INK.hexval().replace("0x", "#")
     named = [(TYPE_COLOURS[kind], KIND_WORDS.get(kind, kind.value)) for kind in kinds]
     return "Lines: " + " ".join(
-        f'<font backColor="{dark}" color="{colour}">&nbsp;{words}&nbsp;</font>' for colour, words in named
+        f'<font backColor="{dark}" color="{colour}">&nbsp;{words.replace(" ", "&nbsp;")}&nbsp;</font>'
+        for colour, words in named
     )
 
 
@@ -347,7 +351,7 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
         data_table(
             ("No.", "Where", "Year", "Treatment", "Length, m", cost, "Index", "Benefit per 1,000", "Stays"),
             rows,
-            (0.6, 2.9, 0.7, 1.6, 0.9, 1.3, 1.0, 1.05, 0.8),
+            (0.6, 3.5, 0.7, 1.5, 0.9, 1.3, 1.0, 1.05, 0.8),
             (0, 4, 5, 6, 7, 8),
             width,
             last_bold=True,

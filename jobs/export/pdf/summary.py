@@ -15,7 +15,9 @@ from jobs.export.pdf.facts import (
     GRADE_NAMES,
     Facts,
     Row,
+    at_best,
     class_words,
+    has_aged,
     length_of,
     lengths_by_grade,
     mean_of,
@@ -128,7 +130,10 @@ def _tiles(facts: Facts, width: float) -> Flowable:
     figures = [
         (kilometres(surveyed), f"with a condition index, of {kilometres(length_of(facts.sections))}"),
         (number(average), "average condition index, of 100"),
-        (percent(lengths["good"] + lengths["fair"], surveyed), "of that length good or fair"),
+        (
+            percent(lengths["good"] + lengths["fair"], surveyed),
+            f"of that length good or fair{', at best' if any(map(at_best, facts.surveyed)) else ''}",
+        ),
     ]
     if facts.has_plan:
         period = f"{facts.years[0]} to {facts.years[-1]}" if facts.years else ""
@@ -198,14 +203,14 @@ def _start(facts: Facts) -> str:
 
 
 def _aged_words(facts: Facts) -> str:
-    """How the condition is taken to have changed since the survey; "" where the plan did not work it out."""
-    surveyed, now = facts.plan.get("condition_surveyed"), facts.plan["condition_now"]
-    if surveyed is None:
+    """How the condition is taken to have changed since the survey; "" where it has not."""
+    if not has_aged(facts.plan):
         return ""
+    surveyed, now = facts.plan["condition_surveyed"], facts.plan["condition_now"]
     on = facts.said("surveyed_on")
     return (
-        f" The survey{f' of {safe(on)}' if on else ''} gave an average of {surveyed['average']:.0f}; aged to "
-        f"{_start(facts).removeprefix('at ')} by the plan’s curves it is {now['average']:.0f}."
+        f" The survey{f' of {safe(on)}' if on else ''} gave an average of {surveyed['average']:.1f}; aged to "
+        f"{_start(facts).removeprefix('at ')} by the plan’s curves it is {now['average']:.1f}."
     )
 
 

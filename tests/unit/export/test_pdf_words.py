@@ -57,11 +57,21 @@ def asked(data: ExportData, **request: Any) -> ExportData:
     ("costs", "carry_over", "said"),
     [
         ([90.0, 60.0, 110.0], True, ""),
-        ([10.0, 30.0, 250.0], True, "used in 2027 and 2028: what they leave does more in later years."),
+        (
+            [10.0, 30.0, 250.0],
+            True,
+            "used in 2027 and 2028: what is left is kept for later years, where it does more.",
+        ),
         ([90.0, 60.0, 10.0], True, "used in 2029: by the plan’s curves and treatments there is no more"),
         # Without carrying over each year has its own 100 only.
         ([90.0, 60.0, 49.0], False, "used in 2029: by the plan’s"),
         ([10.0, 60.0, 90.0], False, "used in 2027: by the plan’s"),
+        # What is left of the money drawn upon in the second year has no use in the third.
+        (
+            [10.0, 120.0, 20.0],
+            True,
+            "does more; by the plan’s curves and treatments in 2029 there is no more",
+        ),
     ],
 )
 def test_a_year_that_uses_under_half_of_its_money_gets_a_sentence(
@@ -112,9 +122,28 @@ def test_the_condition_when_surveyed_stands_beside_that_at_the_start(
         network, condition_surveyed={**network.plan["condition_now"], "average": 66.6}, condition_now=aged
     )
     text = text_of(written(data, tmp_path))
-    assert "gave an average of 67; aged to the start of 2027 by the plan’s curves it is 61." in text
+    assert "gave an average of 66.6; aged to the start of 2027 by the plan’s curves it is 61.4." in text
     assert "surveyed start 2027" in text
     assert "today" not in text.replace("today’s money", "")
+
+
+def test_a_condition_that_did_not_age_is_told_once(tmp_path: Path, network: ExportData) -> None:
+    assert network.plan is not None
+    text = text_of(written(changed(network, condition_surveyed=network.plan["condition_now"]), tmp_path))
+    assert "aged to" not in text
+    assert "surveyed start" not in text
+
+
+@pytest.mark.parametrize(("severity", "told"), [("not_measurable", False), ("low", True)])
+def test_severities_that_nobody_could_tell_are_not_claimed(tmp_path: Path, severity: str, told: bool) -> None:
+    data = made_up_export(planned=False)
+    sections = data.sections.copy()
+    sections["worst_severity"] = severity
+    settings = '{"severity_standard": {"low_below_mm": 10.0, "high_above_mm": 75.0}}'
+    provenance = {**data.provenance, "settings": settings}
+    text = text_of(written(replace(data, sections=sections, provenance=provenance), tmp_path))
+    assert "low under 10.0 mm, high over 75.0 mm" in text
+    assert ("None could be told in this survey" not in text) == told
 
 
 def test_classes_that_cracking_without_severity_could_make_worse_are_at_best(
