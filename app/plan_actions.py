@@ -19,6 +19,7 @@ from db import plan_store, queries
 from db.base import utc_now
 from db.models import PlanWish, TreatmentSet
 from db.session import transaction
+from engine.deterioration import curves_from_rows, rows_from_curves
 from engine.errors import SettingsError
 from engine.plan_request import ALL_CLASSES, check_request, treatments_to_values
 from engine.treatments import Treatment, check_treatments
@@ -45,7 +46,8 @@ class PlanRequest:
         years: 1 to 30; first_year: calendar year of the first.
         yearly_budget: money a year; None: no limit.
         carry_over: what a year leaves may be spent later.
-        treatment_set: name of the set; treatments: given ones win over it.
+        treatment_set: name of the set, or of the file that `treatments` are from; given ones win over it.
+        curves: rows of `engine.deterioration.curves_from_rows` that hold in place of the assumed ones.
         strategy: optimal, worst-first or nothing.
         preventive_share: also compare with a plan that keeps this part of the money (0-1) for prevention.
         target_percent: also find the least budget that keeps so much of the length good or fair in the last
@@ -65,6 +67,7 @@ class PlanRequest:
     carry_over: bool = True
     treatment_set: str = READY_SET
     treatments: tuple[Treatment, ...] | None = None
+    curves: tuple[Mapping[str, Any], ...] = ()
     strategy: str = "optimal"
     preventive_share: float | None = None
     target_percent: float | None = None
@@ -79,7 +82,8 @@ def request_values(session: Session, actor: Actor, request: PlanRequest) -> dict
     """A request as plain values, its treatments written out and its numbers checked.
 
     Raises:
-        SettingsError: no such survey or set, a survey that is not ready, or a number that is not possible.
+        SettingsError: no such survey or set, a survey that is not ready, or a number that is not possible;
+            names the row and the column of a table.
     """
     survey = queries.get_survey(session, actor.agency_id, request.survey_id)
     if survey.network_id is None:
@@ -95,6 +99,7 @@ def request_values(session: Session, actor: Actor, request: PlanRequest) -> dict
     values = {
         **asdict(request),
         "treatments": treatments_to_values(treatments),
+        "curves": rows_from_curves(curves_from_rows(request.curves)),
         "minimum_index": minimum,
         "currency": request.currency.strip(),
     }
@@ -114,6 +119,8 @@ def _name_of(request: PlanRequest) -> str:
 def request_plan(actor: Actor, request: PlanRequest) -> int:
     """Queue the making of a plan; returns the id of the job, the same one for what already waits or runs.
 
+    After a new pin or ban the same request is another job: one that runs has read the old ones.
+
     When it is done, `made_id` among the job's parameters is the plan.
 
     Raises:
@@ -122,7 +129,9 @@ def request_plan(actor: Actor, request: PlanRequest) -> int:
     require(actor, Role.ENGINEER, "make a plan")
     with transaction() as session:
         parameters = request_values(session, actor, request)
-        asked = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()
+        network_id = queries.get_survey(session, actor.agency_id, request.survey_id).network_id
+        decided = [] if network_id is None else plan_store.decisions_of(session, network_id)
+        asked = hashlib.sha256(json.dumps([parameters, decided], sort_keys=True).encode()).hexdigest()
         key = f"plan:{request.survey_id}:{asked}"
         job_id = request_job(session, actor, JobKind.MAKE_PLAN, key, parameters, request.survey_id)
     queue.send(job_id, JobKind.MAKE_PLAN)

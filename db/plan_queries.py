@@ -8,10 +8,11 @@ from typing import Any
 from sqlalchemy import Row, and_, select
 from sqlalchemy.orm import Session
 
+from db.index_ends import ENDS_OF_INDEX, ends_of_index
 from db.models import AnalysisResult, Network, Section, SectionResult, Survey, SurveyImage
 from db.queries import find_network, find_survey
-from engine.change import Measured, index_interval, why_not_comparable
-from engine.deterioration import Deterioration, RepeatedSurvey, fit_curves
+from engine.change import why_not_comparable
+from engine.deterioration import RepeatedSurvey
 from engine.errors import SettingsError
 from engine.measurement_version import with_measurement_version
 from engine.plan_inputs import Amount, PlanSection
@@ -37,12 +38,8 @@ COLUMNS: tuple[Any, ...] = (
     Section.aadt,
     SectionResult.images,
     SectionResult.condition_index,
-    SectionResult.condition["value_low"].as_float().label("value_low"),
-    SectionResult.quantities,
-    SectionResult.surveyed_area_m2,
-    SectionResult.crack_density_m_per_m2,
-    SectionResult.crack_density_m_per_m2_low,
-    SectionResult.crack_density_m_per_m2_high,
+    Survey.surveyed_on,
+    *ENDS_OF_INDEX,
 )
 
 
@@ -124,7 +121,7 @@ def _plan_section(row: Row[Any]) -> PlanSection:
     lanes = row.lanes or (1 if row.lane else ASSUMED_LANES)
     measured: dict[str, Any] = {}
     if row.condition_index is not None:
-        low, high = _index_ends(row)
+        low, high = ends_of_index(row) or (None, None)
         measured = {
             "condition_index": row.condition_index,
             "index_low": low,
@@ -147,23 +144,10 @@ def _plan_section(row: Row[Any]) -> PlanSection:
         functional_class=row.functional_class,
         surface=row.surface,
         aadt=row.aadt,
+        surveyed_on=row.surveyed_on,
         lane=f"{row.direction or ''} {row.lane or ''}".strip(),
         **measured,
     )
-
-
-def _index_ends(row: Row[Any]) -> tuple[float | None, float | None]:
-    """90 % interval of the condition index; none where the crack density has none."""
-    if row.crack_density_m_per_m2 is None:
-        return None, None
-    density = Measured(
-        row.crack_density_m_per_m2, row.crack_density_m_per_m2_low, row.crack_density_m_per_m2_high
-    )
-    index = index_interval(row.quantities or (), row.surveyed_area_m2, density)
-    if index.low is None or index.high is None:
-        return None, None
-    # Cracking of no measurable severity may be high.
-    return min(index.low, row.value_low), index.high
 
 
 def _amount(quantity: Mapping[str, Any]) -> Amount:
@@ -175,14 +159,12 @@ def _amount(quantity: Mapping[str, Any]) -> Amount:
     )
 
 
-def fitted_curves(session: Session, survey_id: int) -> tuple[Deterioration, ...]:
-    """How fast each class and surface of the survey's network ages, fitted from repeated surveys.
-
-    Returns:
-        Curves of the classes and surfaces with enough sections surveyed at least twice; for all others the
-        assumed ones hold.
-    """
-    return fit_curves(repeated_surveys(session, survey_id))
+def classes_and_surfaces(session: Session, network_id: int) -> list[tuple[str | None, str | None]]:
+    """Each class and surface that a network's sections name, once."""
+    rows = session.execute(
+        select(Section.functional_class, Section.surface).where(Section.network_id == network_id).distinct()
+    )
+    return [(row.functional_class, row.surface) for row in rows]
 
 
 def repeated_surveys(session: Session, survey_id: int) -> list[RepeatedSurvey]:

@@ -100,6 +100,15 @@ def wishes_of(session: Session, network_id: int) -> list[dict[str, Any]]:
     return [{**row, "kind": WishKind(row["kind"])} for row in rows.mappings()]
 
 
+def decisions_of(session: Session, network_id: int) -> list[list[Any]]:
+    """A network's pins and bans as JSON can hold them: section, kind, treatment and year of each."""
+    return [
+        [wish["section_key"], str(wish["kind"]), wish["treatment"], wish["year"]]
+        for wish in wishes_of(session, network_id)
+        if wish["kind"] is not WishKind.COMMENT
+    ]
+
+
 def wishes_for_plan(
     session: Session, network_id: int, first_year: int, years: int, treatments: Sequence[Treatment]
 ) -> tuple[tuple[FixedProject, ...], tuple[Forbidden, ...], list[str]]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from engine.deterioration import curves_from_rows
 from engine.errors import SettingsError
 from engine.plan_inputs import FixedProject, Forbidden, PlanSettings, Requirement, check_settings
 from engine.plan_stability import MAX_DRAWS
@@ -73,6 +74,7 @@ def check_request(request: Mapping[str, Any]) -> None:
     check_treatments(treatments)
     check_costs(treatments)
     check_settings(settings_of(request))
+    curves_from_rows(request.get("curves", ()))
     if request["strategy"] not in STRATEGIES:
         raise SettingsError(
             f"The strategy {request['strategy']!r} is not known.", f"Use {', '.join(STRATEGIES)}."

@@ -1,5 +1,6 @@
 """The work of a plan: sections, wishes and curves are read, the engine plans, one row is written."""
 
+import hashlib
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,9 +11,10 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from db import plan_queries, plan_store, queries
+from db.base import utc_now
 from db.models import Job, Network, Plan
 from db.session import reading
-from engine.deterioration import LEAST_PAIRS, Deterioration
+from engine.deterioration import LEAST_PAIRS, Deterioration, curves_from_rows, fit_curves, join_curves
 from engine.errors import CancelledError, SettingsError
 from engine.plan_inputs import FixedProject, PlanSection, PlanSettings
 from engine.plan_request import settings_of, treatments_from_values
@@ -32,6 +34,7 @@ class PlanInputs:
     Attributes:
         names: network and survey; analysis: id of its checkpoint, hash of its settings.
         notes: what had to be assumed or left out.
+        read_at: ISO, UTC, when it was read; what was decided later is not in the plan.
     """
 
     names: dict[str, str]
@@ -41,6 +44,13 @@ class PlanInputs:
     settings: PlanSettings
     curves: tuple[Deterioration, ...]
     notes: list[str]
+    read_at: str
+
+    @property
+    def digest(self) -> str:
+        """The same for the same sections, treatments, wishes and curves, as far as the plan goes by them."""
+        read = repr((self.analysis, self.sections, self.treatments, self.settings, self.curves))
+        return hashlib.sha256(read.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -102,6 +112,7 @@ def make_plan(
     )
     result |= inputs.names
     result |= {name: request[name] for name in ("currency", "yearly_budget", "years", "first_year")}
+    result |= {"read_at": inputs.read_at, "inputs_digest": inputs.digest}
     result["treatments"] = [treatment.name for treatment in inputs.treatments]
     result["notes"] = [*result["notes"], *inputs.notes]
     return MadePlan(dict(request), inputs.analysis, result, scenarios)
@@ -113,6 +124,7 @@ def read_inputs(session: Session, agency_id: int, request: Mapping[str, Any]) ->
     Raises:
         SettingsError: the survey is gone, runs over no network, or has no results in metres.
     """
+    read_at = utc_now().isoformat()
     survey = queries.get_survey(session, agency_id, request["survey_id"])
     if survey.network_id is None or survey.shown_checkpoint_id is None or survey.shown_settings_hash is None:
         raise SettingsError(
@@ -126,12 +138,13 @@ def read_inputs(session: Session, agency_id: int, request: Mapping[str, Any]) ->
     )
     kept, blind = _pins_on_surveyed(fixed, sections)
     repeated = plan_queries.repeated_surveys(session, survey.id)
-    curves = plan_queries.fitted_curves(session, survey.id)
+    fitted = fit_curves(repeated)
+    own = curves_from_rows(request.get("curves", ()))
     if repeated:
         notes.append(
             f"Deterioration: the network's surveys give {len(repeated)} pairs of a section surveyed twice. "
             f"Curves are fitted where {LEAST_PAIRS} sections of a class and surface show that they age "
-            f"({len(curves)} fitted); the others are assumed."
+            f"({len(fitted)} fitted); the others are your agency's own or assumed."
         )
     return PlanInputs(
         names={"network": network.name, "survey": survey.name},
@@ -139,8 +152,9 @@ def read_inputs(session: Session, agency_id: int, request: Mapping[str, Any]) ->
         sections=sections,
         treatments=treatments,
         settings=settings_of(request, kept, forbidden),
-        curves=curves,
+        curves=join_curves(fitted, own),
         notes=[*notes, *left_out, *blind],
+        read_at=read_at,
     )
 
 
@@ -186,7 +200,11 @@ def store_plan(
 
 
 def _beating(job: RunningJob, work: Callable[[Progress], MadePlan]) -> MadePlan:
-    """The engine's work beside the heartbeat, which its long steps would starve."""
+    """The engine's work beside the heartbeat, which its long steps would starve.
+
+    A solver that runs cannot be interrupted: after a cancel its thread goes on, unheard, to the end of its
+    step, at most the search's time limit (a minute), on a core that other work may want.
+    """
     stopped = threading.Event()
     said = (0.0, "Reading the sections")
 

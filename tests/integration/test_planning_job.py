@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,62 @@ def test_pins_and_bans_are_kept_and_what_cannot_be_is_noted() -> None:
     assert ("R1-1", "Slurry seal", 2031) in done
     assert "R2-2" not in {one for one, _, _ in done}
     assert any(f"on section {UNSURVEYED} is left out" in note for note in result["notes"])
+
+
+@both
+def test_a_ban_made_while_a_plan_is_made_asks_for_another_plan() -> None:
+    measured, actor = fill_measured(), actions.local_actor()
+    first = ask(measured, scenarios=False)
+    assert ask(measured, scenarios=False) == first
+    plan_actions.set_wish(actor, measured.sections["R1-2"], WishKind.COMMENT, comment="nothing decided")
+    assert ask(measured, scenarios=False) == first
+    plan_actions.set_wish(actor, measured.sections["R2-2"], WishKind.FORBID)
+    again = ask(measured, scenarios=False)
+    assert again != first
+    for job_id in (first, again):
+        run_job(job_id, WORK_OF)
+    assert plans() == 2
+    with reading() as session:
+        result = session.get_one(Plan, job_of(again).parameters["made_id"]).result
+        wishes = plan_store.wishes_of(session, measured.network)
+    read_at = datetime.fromisoformat(result["read_at"])
+    assert all(wish["at"] < read_at for wish in wishes)
+
+
+@both
+def test_an_agencys_curves_and_the_surveys_age_are_in_the_plan() -> None:
+    measured = fill_measured()
+    rows = ({"functional_class": None, "surface": None, "life_years": "9", "over_fitted": "yes"},)
+    results = []
+    for curves in ((), rows):
+        job_id = ask(measured, scenarios=False, curves=curves)
+        run_job(job_id, WORK_OF)
+        with reading() as session:
+            plan = session.get_one(Plan, job_of(job_id).parameters["made_id"])
+            results.append(plan.result)
+    slow, fast = results
+    assert {curve["source"] for curve in fast["curves"]} == {"agency"}
+    assert plan.request["curves"][0]["life_years"] == 9
+    assert fast["without_plan"][-1]["average"] < slow["without_plan"][-1]["average"]
+    for result in results:
+        assert result["condition_now"]["average"] < result["condition_surveyed"]["average"] - 1
+        assert any("is aged along the curves to 1 January 2030" in note for note in result["notes"])
+    with pytest.raises(SettingsError, match=r"Row 1 .* life_years is never"):
+        ask(measured, curves=({"life_years": "never"},))
+
+
+@both
+def test_doing_nothing_counts_what_is_pinned_and_has_no_budget() -> None:
+    measured, actor = fill_measured(), actions.local_actor()
+    plan_actions.set_wish(actor, measured.sections["R1-1"], WishKind.PIN, treatment="Slurry seal", year=2031)
+    job_id = ask(measured)
+    run_job(job_id, WORK_OF)
+    with reading() as session:
+        scenarios = session.get_one(Plan, job_of(job_id).parameters["made_id"]).scenarios
+    nothing = next(one for one in scenarios if one["scenario"] == "nothing")
+    assert (nothing["pinned"], nothing["projects"], nothing["yearly_budget"]) == (1, 1, None)
+    assert nothing["total_cost"] > 0
+    assert {one["yearly_budget"] for one in scenarios if one is not nothing} == {80_000.0}
 
 
 @both
@@ -193,7 +250,6 @@ def test_curves_are_fitted_from_comparable_surveys_only() -> None:
         )
     with reading() as session:
         assert plan_queries.repeated_surveys(session, measured.survey) == []
-        assert plan_queries.fitted_curves(session, measured.survey) == ()
 
 
 @pytest.mark.timeout(300)
