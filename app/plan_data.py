@@ -4,6 +4,7 @@ A plan never changes, so it is cached by its id and the time it was made: ids of
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pandas as pd
@@ -79,6 +80,17 @@ def _plan(plan_id: int, version: str) -> dict[str, Any]:
         names = ("id", "name", "survey_id", "checkpoint_id", "settings_hash", "created_at")
         kept = {name: getattr(row, name) for name in (*names, "request", "result", "scenarios")}
     return {**kept, "version": version, "network_id": network_id}
+
+
+def read_at(made: Mapping[str, Any]) -> datetime:
+    """When a plan read the sections, pins and bans that it was made from; decisions since are not in it.
+
+    Args:
+        made: of `plan`, or of `priorities_data.plan_summary`.
+    """
+    told = made["result"].get("read_at")
+    at: datetime = made["created_at"] if told is None else datetime.fromisoformat(told)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def project_table(plan_id: int) -> pd.DataFrame:

@@ -1,5 +1,8 @@
 """Plans that nobody named and newer ones have replaced: the last few stay, so that lists stay short."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import select
 
 from app import plan_actions
@@ -35,7 +38,7 @@ def prune_unnamed(actor: Actor, survey_id: int, *, shown_id: int | None = None) 
             )
             .order_by(Plan.created_at.desc(), Plan.id.desc())
         ).all()
-    unnamed = [row for row in rows if row.name == _own_name(row.request)]
+    unnamed = [row for row in rows if row.name == own_name(row.request)]
     deleted = 0
     for row in unnamed[KEPT_UNNAMED:]:
         if row.exported or row.id == shown_id:
@@ -51,7 +54,7 @@ def prune_unnamed(actor: Actor, survey_id: int, *, shown_id: int | None = None) 
     return deleted
 
 
-def _own_name(request: dict[str, object]) -> str:
+def own_name(request: Mapping[str, Any]) -> str:
     """The name that a plan gets where nobody names it."""
     asked = {name: request[name] for name in _NAMED_BY}
-    return plan_actions._name_of(PlanRequest(survey_id=0, **asked))  # type: ignore[arg-type]
+    return plan_actions._name_of(PlanRequest(survey_id=0, **asked))

@@ -19,13 +19,15 @@ SCENARIO_OF = {"optimal": "budget", "worst-first": "worst-first", "nothing": "no
 """Strategy of a plan -> which of the scenarios it is itself."""
 SCENARIOS = {
     OWN: ("This plan", "#0072b2", "solid", "circle"),
-    "budget": ("Best for this budget", "#56b4e9", "solid", "cross"),
+    "budget": ("This budget", "#56b4e9", "solid", "cross"),
     "worst-first": ("Worst first", "#d55e00", "dash", "diamond"),
     "nothing": ("Do nothing", "#6b7683", "dot", "square"),
-    "preventive": ("With the part for prevention", "#009e73", "dashdot", "triangle-up"),
-    "target": ("Budget for the target", "#cc79a7", "longdash", "x"),
+    "preventive": ("Prevention first", "#009e73", "dashdot", "triangle-up"),
+    "target": ("Target", "#cc79a7", "longdash", "x"),
 }
 """Scenario -> name, colour, line and mark."""
+FAR_ABOVE = 3.0
+"""A budget of more than this times the dearest year is not drawn."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +80,39 @@ def cost_chart(made: Mapping[str, Any], projects: pd.DataFrame) -> None:
             hovertemplate=f"%{{x}}: %{{y:,.0f}} {currency}<extra>{as_text(name)}</extra>",
         )  # fmt: skip
     budget = made["request"]["yearly_budget"]
-    if budget:
+    if said := budget_line(budget, [line["cost"] for line in result["cost_by_year"]]):
         figure.add_hline(
             y=budget, line={"color": INK, "dash": "dot", "width": 1.4},
-            annotation={"text": "budget a year", "font": {"size": 11, "color": INK}},
+            annotation={"text": said, "font": {"size": 11, "color": INK}},
             annotation_position="top left",
         )  # fmt: skip
     _layout(figure, f"Cost ({currency})", "%{y:,.0f}", top=None)
-    figure.update_layout(barmode="stack", yaxis={"tickformat": "~s" if (budget or 0) > 1e7 else ",d"})
+    figure.update_layout(barmode="stack", yaxis={"tickformat": "~s" if sums.sum() > 1e7 else ",d"})
     st.plotly_chart(figure, key="plan-cost", config={"displayModeBar": False})
+
+
+def budget_line(budget: float | None, costs: Sequence[float]) -> str:
+    """What stands at the line of the yearly budget; empty where none is drawn.
+
+    Args:
+        costs: of each year.
+    """
+    most = max(costs, default=0.0)
+    if not budget or budget > FAR_ABOVE * most:
+        return ""
+    return "budget a year; above it with money carried over" if most > 1.005 * budget else "budget a year"
+
+
+def scenario_name(made: Mapping[str, Any], scenario: str) -> str:
+    """What a scenario is called beside a plan; `OWN` is the plan itself."""
+    if scenario == OWN:
+        own = SCENARIO_OF.get(made["request"]["strategy"])
+        return SCENARIOS[OWN][0] if own is None else f"{scenario_name(made, own)} (this plan)"
+    entry = next((one for one in made["scenarios"] if one["scenario"] == scenario), None)
+    # Where nothing is planned, only pins are done.
+    if scenario == "nothing" and entry is not None and entry["projects"]:
+        return "Only what is pinned"
+    return SCENARIOS[scenario][0]
 
 
 def scenario_lines(made: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
@@ -107,14 +133,16 @@ def condition_chart(made: Mapping[str, Any]) -> None:
     told = choices[chosen or "Average index"]
     lines = scenario_lines(made)
     now = made["result"]["condition_now"][told.key]
+    start = f"start of {made['request']['first_year']}"
     figure = go.Figure()
-    for scenario, (name, colour, dash, mark) in reversed(SCENARIOS.items()):
+    for scenario, (_, colour, dash, mark) in reversed(SCENARIOS.items()):
         if scenario not in lines:
             continue
+        name = scenario_name(made, scenario)
         moments = lines[scenario]
         own = scenario == OWN
         figure.add_scatter(
-            x=["now", *(str(moment["year"]) for moment in moments)],
+            x=[start, *(str(moment["year"]) for moment in moments)],
             y=[now, *(moment[told.key] for moment in moments)],
             name=name, mode="lines+markers",
             line={"color": colour, "dash": dash, "width": 3 if own else 1.8},

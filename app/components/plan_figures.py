@@ -7,19 +7,24 @@ import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app import data
 from app.components.messages import plain
-from app.components.plan_money import money
+from app.components.plan_money import benefit_words, money, money_in_full, short_money
 from app.components.text import MISSING, number
 
 SAME = 0.00005
 """A gap under this is shown as none."""
+BENEFIT = (
+    "Benefit is the area between the condition curves with and without the plan over its years, each section "
+    "weighted by length and traffic; the averages below go by length only, so another plan can show a better "
+    "average at less benefit."
+)
 
 
-def gap_words(gap: float) -> str:
-    """How far a plan may lie below the best possible one, in plain words."""
-    if gap < SAME:
-        return "the best possible"
-    return f"at most {_percent(gap)} below the best possible"
+def gap_words(gap: float, pins: int = 0) -> str:
+    """How far a plan may lie below the best possible one, which keeps its pins, in plain words."""
+    best = "the best possible" + (f" with {pins:,} {'pin' if pins == 1 else 'pins'}" if pins else "")
+    return best if gap < SAME else f"at most {_percent(gap)} below {best}"
 
 
 def _percent(gap: float) -> str:
@@ -39,36 +44,35 @@ def budget_words(request: Mapping[str, Any]) -> str:
 def plan_figures(made: Mapping[str, Any]) -> None:
     """Draw the headline figures of a plan, of `app.plan_data.plan`."""
     result, request = made["result"], made["request"]
+    pins = sum(project["fixed"] for project in result["projects"])
+    within = "with no limit on the money" if request["yearly_budget"] is None else "with this budget"
     st.markdown(
-        f"This plan gains **{number(result['objective'], 0)} index-km-years** over doing nothing, "
-        f"**{gap_words(result['gap'])}** for this money."
+        f"The benefit of this plan is **{benefit_words(result['objective'])}** over doing nothing, "
+        f"**{gap_words(result['gap'], pins)}** {within}."
     )
+    st.caption(BENEFIT)
     _worth(result, request, request["currency"])
-    _condition(result, request["currency"])
+    _condition(made)
     for short in result["shortfalls"]:
         st.warning(plain(short["reason"]))
 
 
 def _worth(result: Mapping[str, Any], request: Mapping[str, Any], currency: str) -> None:
     cells = st.container(horizontal=True)
-    _figure(
-        cells, "Gain", number(result["objective"], 0), "index-km-years",
-        "The area between the condition curves with and without the plan, over its years and ten more, in "
-        "index points x km x years; roads with more traffic than the mean count for more.",
-    )  # fmt: skip
+    _figure(cells, "Benefit", number(result["objective"], 1), "index-km-years", BENEFIT)
     at_most = "" if result["gap"] < SAME else "≤ "
     _figure(
         cells, "Gap to the best", f"{at_most}{_percent(result['gap'])}",
-        f"of {number(result['bound'], 0)} at most",
-        f"No plan can gain more than {result['bound']:,.1f} with this money; this one gains "
-        f"{result['objective']:,.1f}.",
+        f"of {number(result['bound'], 1)} at most",
+        f"No plan can have more benefit than {result['bound']:,.1f} with this money and these pins; this one "
+        f"has {result['objective']:,.1f}.",
     )  # fmt: skip
     years, budget = request["years"], request["yearly_budget"]
     _figure(
-        cells, f"Cost ({plain(currency)})", money(result["total_cost"], ""),
-        "no limit was set" if budget is None else f"of {money(budget * years, '')} in {years} y",
-        f"{len(result['projects']):,} projects in {years} {'year' if years == 1 else 'years'}, mobilisation "
-        "included, in today's money.",
+        cells, "Cost", short_money(result["total_cost"], currency),
+        "no limit was set" if budget is None else f"of {short_money(budget * years, currency)} in {years} y",
+        f"{money_in_full(result['total_cost'], currency)} for {len(result['projects']):,} projects in "
+        f"{years} {'year' if years == 1 else 'years'}, mobilisation included, in today's money.",
     )  # fmt: skip
     share = result["preventive_share"]
     _figure(
@@ -77,20 +81,31 @@ def _worth(result: Mapping[str, Any], request: Mapping[str, Any], currency: str)
     )  # fmt: skip
     delay = result["cost_of_delay"]
     _figure(
-        cells, f"Cost of delay ({plain(currency)})", money(delay, ""), "if all waits 3 years",
-        "What reaching the same condition three years later would cost more, over the projects for which a "
-        "treatment would then still do it.",
+        cells, "Cost of delay", short_money(delay, currency), "if all waits 3 years",
+        f"{money_in_full(delay, currency)}: what reaching the same condition three years later would cost "
+        "more, over the projects for which a treatment would then still do it.",
     )  # fmt: skip
 
 
-def _condition(result: Mapping[str, Any], currency: str) -> None:
-    """The network now and after the plan, with and without it."""
-    now, end, without = result["condition_now"], result["condition_by_year"][-1], result["without_plan"][-1]
-    moments = {
-        "Now": now,
-        f"End of {end['year']}, this plan": end,
-        f"End of {end['year']}, doing nothing": without,
-    }
+def moments_of(made: Mapping[str, Any], surveyed_on: object = None) -> dict[str, Mapping[str, Any]]:
+    """The network at the survey, at the plan's start and at its end with and without it, by their heads.
+
+    Args:
+        made: of `app.plan_data.plan`; surveyed_on: date of its survey, None where not known.
+    """
+    result, first = made["result"], made["request"]["first_year"]
+    end, without = result["condition_by_year"][-1], result["without_plan"][-1]
+    at_survey = f"At the survey ({surveyed_on})" if surveyed_on else "At the survey"
+    start = {at_survey: result["condition_now"]}
+    if "condition_surveyed" in result:
+        start = {at_survey: result["condition_surveyed"], f"Start of {first}": result["condition_now"]}
+    return start | {f"End of {end['year']}, this plan": end, f"End of {end['year']}, doing nothing": without}
+
+
+def _condition(made: Mapping[str, Any]) -> None:
+    """The network at the survey, at the start and after the plan, with and without it."""
+    currency = made["request"]["currency"]
+    survey = data.survey(made["survey_id"]) or {}
     rows = (
         ("Average condition index", "average", 1, "", "By length, 0 to 100; it knows cracks only."),
         ("Good or fair", "good_or_fair_percent", 0, "%", "Length with an index from 55."),
@@ -100,7 +115,7 @@ def _condition(result: Mapping[str, Any], currency: str) -> None:
     table = pd.DataFrame(
         {
             name: [plain_number(moment[key], digits, unit) for _, key, digits, unit, _ in rows]
-            for name, moment in moments.items()
+            for name, moment in moments_of(made, survey.get("surveyed_on")).items()
         }
         | {"What it is": [row[4] for row in rows]},
         index=[row[0] for row in rows],

@@ -1,8 +1,9 @@
-"""Amounts of money as people write them, and as pages show them."""
+"""Amounts of money as people write them, and money and benefit as pages show them."""
 
+import math
 import re
 
-from app.components.text import number
+from app.components.text import MISSING, number
 from engine.errors import SettingsError
 from engine.plan_inputs import LARGEST_BUDGET
 
@@ -46,6 +47,21 @@ def money(value: float | None, currency: str) -> str:
 def short_money(value: float | None, currency: str) -> str:
     """As `money`, short from a million on (`1.50 million USD`): for figures, with the whole in their help."""
     return _short(value, currency, 1e6, 2)
+
+
+def money_in_full(value: float | None, currency: str) -> str:
+    """`12,340,000 USD`, however much it is."""
+    return number(value, 0, currency)
+
+
+def benefit_words(value: float | None) -> str:
+    """`1,234.5 index-km-years`."""
+    return number(value, 1, "index-km-years")
+
+
+def ratio_words(value: float | None) -> str:
+    """Benefit for each 1,000 of money with three figures that count: `0.0834`."""
+    return MISSING if value is None or math.isnan(value) else f"{value:.3g}"
 
 
 def _short(value: float | None, currency: str, from_: float, digits: int) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from app.components.messages import plain
-from app.components.plan_money import money
+from app.components.plan_money import benefit_words, money, ratio_words
 from app.components.section_table import download
 from app.components.spreadsheet import to_csv
 from app.components.text import chainage, number
@@ -68,24 +68,26 @@ def _columns(currency: str) -> dict[str, Any]:
     number_of, text = st.column_config.NumberColumn, st.column_config.TextColumn
     return {
         "rank": number_of(
-            "No.", width=45, help="In the order of the plan: by year, the most gain for the money first."
+            "No.", width=45, help="In the order of the plan: by year, the most benefit for the money first."
         ),
         "year": number_of("Year", format="%d", width=55),
         "treatment": text("Treatment", width=130),
         "road": text("Road", width=120),
         "place": text("From – to", width=150),
         "cost": number_of(f"Cost ({currency})", format="%,.0f", width=95, help="Mobilisation included."),
-        "index_before": number_of("Before", format="%.0f", width=60, help="Condition index when treated."),
-        "index_after": number_of("After", format="%.0f", width=55, help="Condition index just after."),
+        "index_before": number_of(
+            "Index before", format="%.0f", width=90, help="Condition index when treated."
+        ),
+        "index_after": number_of("Index after", format="%.0f", width=80, help="Condition index just after."),
         "benefit_cost": number_of(
-            "Gain / 1,000", format="%.3g", width=95,
+            f"Benefit per 1,000 {currency}", format="%.3g", width=150,
             help=f"Index points x km x years for each 1,000 {plain(currency)}.",
         ),
         "equivalent_annual_cost": number_of(
-            "Cost a year", format="%,.0f", width=90,
+            f"Cost a year ({currency})", format="%,.0f", width=120,
             help="Equivalent annual cost: the cost spread over the treatment's life, with 3 % interest.",
         ),
-        "stays_percent": number_of("Stays (%)", format="%.0f", width=75, help=STAYS),
+        "stays_percent": number_of("Stays in the plan (%)", format="%.0f", width=140, help=STAYS),
     }  # fmt: skip
 
 
@@ -103,8 +105,8 @@ def project_reason(project: Mapping[Any, Any], currency: str, survey_id: int) ->
             "Cost": money(project["cost"], currency),
             "of it mobilisation": money(project["mobilisation"], currency),
             "Equivalent annual cost": money(project["equivalent_annual_cost"], currency),
-            "Gain": number(project["benefit"], 1, "index-km-years"),
-            f"Gain per 1,000 {currency}": number(project["benefit_cost"], 2),
+            "Benefit": benefit_words(project["benefit"]),
+            f"Benefit per 1,000 {currency}": ratio_words(project["benefit_cost"]),
             "3 years later": _delay(project["cost_of_delay"], currency),
             "Stays in the plan": number(project["stays_percent"], 0, "% of draws"),
             "in the same year": number(project["same_year_percent"], 0, "% of draws"),

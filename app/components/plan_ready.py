@@ -6,8 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from app import data, plan_data
+from app import data, plan_data, priorities_data
 from app.components.messages import empty_state
+from app.components.priorities_rows import withdrawn
 from engine.plan_request import treatments_to_values
 from engine.vocabulary import WishKind
 
@@ -52,8 +53,15 @@ def changed_since(made: Mapping[str, Any], stale: bool, sets: Sequence[Mapping[s
     if now is not None and treatments_to_values(now) != made["request"]["treatments"]:
         said.append("it was made with other treatments than the set of that name has now")
     network_id = made["network_id"]
-    wishes = plan_data.wishes(network_id) if network_id is not None else []
-    newer = sum(wish["kind"] != WishKind.COMMENT and wish["at"] > made["created_at"] for wish in wishes)
+    if network_id is None:
+        return said
+    wishes, read_at = plan_data.wishes(network_id), plan_data.read_at(made)
+    newer = sum(wish["kind"] != WishKind.COMMENT and wish["at"] > read_at for wish in wishes)
     if newer:
         said.append(f"{newer:,} {'pin or ban is' if newer == 1 else 'pins and bans are'} newer than it")
+    bans_then = priorities_data.bans_at(network_id, read_at)
+    gone = len(withdrawn(wishes, plan_data.project_table(made["id"]), bans_then))
+    if gone:
+        what = "pin or ban that it keeps was" if gone == 1 else "pins and bans that it keeps were"
+        said.append(f"{gone:,} {what} removed or changed")
     return said

@@ -8,15 +8,17 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from app.components.messages import plain
-from app.components.plan_charts import OWN, PAPER, SCENARIO_OF, SCENARIOS
+from app.components.plan_charts import OWN, PAPER, SCENARIO_OF, SCENARIOS, scenario_name
 from app.components.plan_money import money
 from app.components.text import MISSING, number
 
+SAME_MONEY = 0.02
+"""Spending that differs by less of itself counts as the same."""
 SAID = {
     "nothing": "no project at all",
-    "worst-first": "each year the worst sections, until the money is spent",
-    "budget": "the best use of the same money",
-    "preventive": "the same money, a part of it only for preventive treatments",
+    "worst-first": "the same budget, each year for the worst sections until it is spent",
+    "budget": "the most benefit with this budget",
+    "preventive": "the same budget, a part of it only for preventive treatments",
     "target": "the least money that reaches the target",
 }
 
@@ -29,12 +31,14 @@ def scenario_rows(made: Mapping[str, Any]) -> list[dict[str, Any]]:
     for one in made["scenarios"]:
         name = one["scenario"]
         is_own = name == own
-        label = SCENARIOS[OWN if is_own else name][0]
+        label = scenario_name(made, OWN if is_own else name)
         said = SAID.get(name, "")
+        if name == "nothing" and one["projects"]:
+            said = "no project but those that people pinned"
         if name == "preventive" and request["preventive_share"] is not None:
-            label = f"{100 * request['preventive_share']:.0f} % kept for prevention"
+            label += f" ({100 * request['preventive_share']:.0f} %)"
         if name == "target" and request["target_percent"] is not None:
-            label = f"{request['target_percent']:g} % good or fair"
+            label += f" ({request['target_percent']:g} % good or fair)"
         rows.append({**one, "label": label, "said": said, "own": is_own})
     return sorted(rows, key=lambda row: not row["own"])
 
@@ -52,12 +56,13 @@ def compare_scenarios(made: Mapping[str, Any]) -> None:
         {
             "Plan": [row["label"] for row in rows],
             "Budget a year": [
-                "no limit" if row["yearly_budget"] is None and row["scenario"] != "nothing"
-                else _money(0 if row["scenario"] == "nothing" else row["yearly_budget"], currency)
+                MISSING if row["scenario"] == "nothing"
+                else "no limit" if row["yearly_budget"] is None
+                else _money(row["yearly_budget"], currency)
                 for row in rows
             ],
             "Total cost": [_money(row["total_cost"], currency) for row in rows],
-            "Gain": [number(row["objective"], 1) for row in rows],
+            "Benefit (index-km-years)": [number(row["objective"], 1) for row in rows],
             f"Average index {last}": [number(row["average"], 1) for row in rows],
             f"Good or fair {last}": [number(row["good_or_fair_percent"], 0, "%") for row in rows],
             f"Backlog {last}": [_money(row["backlog"], currency) for row in rows],
@@ -83,8 +88,7 @@ def _answer(rows: list[dict[str, Any]], made: Mapping[str, Any], currency: str) 
     """What worst first loses, and what the target costs, in a sentence each."""
     named = {row["scenario"]: row for row in rows}
     if {"budget", "worst-first"} <= named.keys() and named["worst-first"]["objective"] > 0:
-        more = named["budget"]["objective"] / named["worst-first"]["objective"] - 1
-        st.markdown(f"For the same money the best plan gains **{100 * more:.0f} % more** than worst first.")
+        st.markdown(against_worst_first(named["budget"], named["worst-first"]))
     target = made["request"]["target_percent"]
     if target is not None and "target" in named:
         need = plain(money(named["target"]["yearly_budget"], currency))
@@ -96,10 +100,24 @@ def _answer(rows: list[dict[str, Any]], made: Mapping[str, Any], currency: str) 
         )
 
 
+def against_worst_first(best: Mapping[str, Any], worst: Mapping[str, Any]) -> str:
+    """How much more benefit the best plan has than worst first; both are scenarios of one plan."""
+    more = 100 * (best["objective"] / worst["objective"] - 1)
+    spent = max(best["total_cost"], worst["total_cost"])
+    alike = abs(best["total_cost"] - worst["total_cost"]) <= SAME_MONEY * spent
+    said = (
+        f"{'For the same money' if alike else 'With the same budget'} the best plan has "
+        f"**{more:.0f} % more benefit** than worst first."
+    )
+    if best["average"] < worst["average"]:
+        said += " Worst first ends at a better average, which goes by length only and by the last year only."
+    return said
+
+
 def _chart(rows: list[dict[str, Any]], currency: str, last: int) -> None:
-    """Gain, cost and backlog, a bar for each plan."""
+    """Benefit, cost and backlog, a bar for each plan."""
     parts = (
-        ("Gain (index-km-years)", "objective"),
+        ("Benefit (index-km-years)", "objective"),
         (f"Total cost ({currency})", "total_cost"),
         (f"Backlog {last} ({currency})", "backlog"),
     )

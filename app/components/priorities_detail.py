@@ -11,9 +11,9 @@ from app import data
 from app.components.gallery import photo_strip
 from app.components.measures import AREA_SHARE, DENSITY
 from app.components.messages import plain
-from app.components.priorities_rows import money
+from app.components.plan_money import benefit_words, money, money_in_full, ratio_words, short_money
 from app.components.priorities_table import choose_line
-from app.components.text import MISSING, chainage, number
+from app.components.text import chainage, number
 
 PHOTOS = 6
 
@@ -32,13 +32,14 @@ def project_words(project: Mapping[Any, Any], made: Mapping[str, Any]) -> None:
     st.write(plain(project["reason"]))
     cells = [*st.columns(2), *st.columns(2)]
     _figure(
-        cells[0], "Cost", money(project["cost"], currency),
+        cells[0], "Cost", short_money(project["cost"], currency),
         f"{money(project['equivalent_annual_cost'], currency)} a year",
-        "With mobilisation. Under it: equivalent annual cost over the treatment's life.",
+        f"{plain(money_in_full(project['cost'], currency))} with mobilisation. Under it: equivalent annual "
+        "cost over the treatment's life.",
     )  # fmt: skip
     _figure(
-        cells[1], f"Gain per 1,000 {currency}", f"{project['benefit_cost']:.3g}"
-        if pd.notna(project["benefit_cost"]) else MISSING, f"{project['benefit']:.4g} in all",
+        cells[1], f"Benefit per 1,000 {plain(currency)}", ratio_words(project["benefit_cost"]),
+        f"{benefit_words(project['benefit'])} in all",
         "Index points x km x years over doing nothing, weighted by traffic. "
         "The rank within a year goes by it.",
     )  # fmt: skip

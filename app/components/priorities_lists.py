@@ -81,7 +81,7 @@ def plan_page(chosen: Chosen, listed: Mapping[str, Any]) -> None:
     planned = rows.planned_on(projects, {wish["section_key"] for wish in chosen.wishes})
     blind = chosen.table.loc[chosen.table["condition_index"].isna(), "section_key"]
     answers, open_ones = answers_of(chosen.wishes, planned, made, set(blind))
-    bans_then = priorities_data.bans_at(int(chosen.survey["network_id"]), made["created_at"])
+    bans_then = priorities_data.bans_at(int(chosen.survey["network_id"]), plan_data.read_at(made))
     open_ones += rows.withdrawn(chosen.wishes, projects, bans_then)
     firm = sum(wish["kind"] != WishKind.COMMENT for wish in chosen.wishes)
     # In a frame of their own: where a warning came or went, the map below it would go blank.
@@ -105,7 +105,8 @@ def plan_page(chosen: Chosen, listed: Mapping[str, Any]) -> None:
         plan=str(listed["name"]), plan_made_at=f"{listed['created_at']:%Y-%m-%dT%H:%M:%SZ}"
     )
     with tabs[0]:
-        _projects_tab(chosen, shown, first_ids(links), currency, source)
+        decided = rows.project_decisions(shown, chosen.wishes, planned)
+        _projects_tab(chosen, shown, first_ids(links), decided, currency, source)
     with tabs[1]:
         _unplanned_tab(chosen, left, source)
     with tabs[2]:
@@ -122,12 +123,17 @@ def plan_page(chosen: Chosen, listed: Mapping[str, Any]) -> None:
 
 
 def _projects_tab(
-    chosen: Chosen, shown: pd.DataFrame, first: Mapping[int, int], currency: str, source: Mapping[str, str]
+    chosen: Chosen,
+    shown: pd.DataFrame,
+    first: Mapping[int, int],
+    decided: Mapping[int, str],
+    currency: str,
+    source: Mapping[str, str],
 ) -> None:
     if shown.empty:
         empty_state(*NO_PROJECTS)
         return
-    project_list(shown, first, rows.decisions_of(chosen.wishes), currency, key=f"projects-{chosen.survey_id}")
+    project_list(shown, first, decided, currency, key=f"projects-{chosen.survey_id}")
     download(
         f"Download as CSV ({len(shown):,} projects)",
         f"priorities-{chosen.survey_id}.csv",
@@ -141,7 +147,9 @@ def _unplanned_tab(chosen: Chosen, left: pd.DataFrame, source: Mapping[str, str]
         st.write("Every section that passes the filters has a project.")
         return
     st.caption("The worst first. Year and treatment do not narrow this list.")
-    unplanned_list(left, rows.decisions_of(chosen.wishes), key=f"unplanned-{chosen.survey_id}")
+    unplanned_list(
+        left, rows.decisions_of(chosen.wishes, "pin not in this plan"), key=f"unplanned-{chosen.survey_id}"
+    )
     download(
         f"Download as CSV ({len(left):,} sections)",
         f"without-project-{chosen.survey_id}.csv",

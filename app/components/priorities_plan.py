@@ -8,7 +8,8 @@ import streamlit as st
 
 from app.components.choose import query_id
 from app.components.messages import plain
-from app.components.priorities_rows import honoured, money, plan_years, wish_words
+from app.components.plan_money import money, money_in_full, short_money
+from app.components.priorities_rows import honoured, plan_years, wish_words
 from app.components.text import number
 from engine.vocabulary import WishKind
 
@@ -66,16 +67,20 @@ def plan_head(listed: Mapping[str, Any], made: Mapping[str, Any], projects: int,
     cells = st.columns(4)
     first = result["cost_by_year"][0]
     now, last = result["condition_now"], result["condition_by_year"][-1]
-    for cell, label, value, under in (
-        (cells[0], "Projects", f"{projects:,}", f"{unplanned:,} sections without one"),
-        (cells[1], f"Cost {years[0]} to {years[-1]}", money(result["total_cost"], currency), ""),
-        (cells[2], f"Of it in {first['year']}", money(first["cost"], currency), ""),
+    whole, of_first = result["total_cost"], first["cost"]
+    for cell, label, value, under, more in (
+        (cells[0], "Projects", f"{projects:,}", f"{unplanned:,} sections without one", None),
+        (cells[1], f"Cost {years[0]} to {years[-1]}", short_money(whole, currency), "",
+         plain(money_in_full(whole, currency))),
+        (cells[2], f"Of it in {first['year']}", short_money(of_first, currency), "",
+         plain(money_in_full(of_first, currency))),
         (cells[3], "Mean condition index", f"{now['average']:.0f} → {last['average']:.0f}",
-         f"without a plan {number(result['without_plan'][-1]['average'], 0)}"),
+         f"without a plan {number(result['without_plan'][-1]['average'], 0)}",
+         f"By length, at the start of {years[0]} and at the end of {years[-1]}."),
     ):  # fmt: skip
         cell.metric(
             label, value, delta=under or None, delta_color="off", delta_arrow="off", border=True,
-            height="stretch",
+            height="stretch", help=more,
         )  # fmt: skip
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pandas as pd
 
 from app.components.measures import INDEX, Measure
-from app.components.text import number
 from engine.condition import RATINGS
 from engine.vocabulary import WishKind
 
@@ -15,11 +14,6 @@ URGENCY = {
     "condition_index": "(100 - condition index) x vehicles per day",
     "crack_area_pct": "cracked area in % x vehicles per day",
 }
-
-
-def money(value: float | None, currency: str) -> str:
-    """`12,300 USD`, or a dash."""
-    return number(value, 0, currency)
 
 
 def first_sentence(reason: str) -> str:
@@ -38,12 +32,12 @@ def project_links(projects: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
     return links.merge(table[["section_key", "id"]], on="section_key", how="inner")
 
 
-def project_rows(projects: pd.DataFrame, decided: Mapping[str, str]) -> pd.DataFrame:
+def project_rows(projects: pd.DataFrame, decided: Mapping[int, str]) -> pd.DataFrame:
     """Projects as they are listed.
 
     Args:
         projects: lines of `plan_data.project_table`; those shown, for it goes line by line.
-        decided: of `decisions_of`.
+        decided: of `project_decisions`.
     """
     return projects.assign(
         place=[_place(keys) for keys in projects["section_keys"]],
@@ -52,10 +46,7 @@ def project_rows(projects: pd.DataFrame, decided: Mapping[str, str]) -> pd.DataF
             f"{before:.0f} → {after:.0f}"
             for before, after in zip(projects["index_before"], projects["index_after"], strict=True)
         ],
-        decided=[
-            ", ".join(sorted({word for key in keys for word in decided.get(key, "").split(", ") if word}))
-            for keys in projects["section_keys"]
-        ],
+        decided=[decided.get(int(rank), "") for rank in projects["rank"]],
     )
 
 
@@ -108,19 +99,68 @@ def condition_reason(row: Mapping[Any, Any], measure: Measure) -> str:
     value = float(row[measure.column])
     if measure == INDEX:
         rating = next(word for lowest, word in RATINGS if value >= lowest)
-        said = f"Condition index {value:.0f}, {rating}"
+        said = f"Condition index {value:.0f}, {rating}{' at best' if row.get('at_best') else ''}"
     else:
         said = f"{value:.{measure.digits}f} % of the picture is cracked"
     counted = " (estimated)" if row["estimated"] else ""
     return f"{said}; {row['traffic']:,.0f} vehicles per day{counted}."
 
 
-def decisions_of(wishes: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """What is decided on each section, by its key: "pinned, comment"."""
+def decisions_of(wishes: Iterable[Mapping[str, Any]], pinned: str = "pinned") -> dict[str, str]:
+    """What is decided on each section, by its key: "pinned, comment".
+
+    Args:
+        pinned: what a pin is called.
+    """
+    names = {**WISH_WORDS, WishKind.PIN: pinned}
     found: dict[str, list[str]] = {}
     for wish in wishes:
-        found.setdefault(wish["section_key"], []).append(WISH_WORDS[wish["kind"]])
+        found.setdefault(wish["section_key"], []).append(names[wish["kind"]])
     return {key: ", ".join(words) for key, words in found.items()}
+
+
+def project_decisions(
+    projects: pd.DataFrame,
+    wishes: Sequence[Mapping[str, Any]],
+    planned: Mapping[str, Sequence[tuple[int, str]]],
+) -> dict[int, str]:
+    """What is decided on the sections of each project, by its rank; "pinned" only where it is the pin.
+
+    Args:
+        projects: lines of `plan_data.project_table`; planned: of `planned_on`, of the whole plan.
+        wishes: of `plan_data.wishes`.
+    """
+    on: dict[str, list[Mapping[str, Any]]] = {}
+    for wish in wishes:
+        on.setdefault(wish["section_key"], []).append(wish)
+    return {
+        int(rank): ", ".join(
+            sorted({
+                _decision(wish, int(year), str(treatment), planned.get(key, ()))
+                for key in keys
+                for wish in on.get(key, ())
+            })
+        )
+        for rank, year, treatment, keys in projects[["rank", "year", "treatment", "section_keys"]].itertuples(
+            index=False
+        )
+    }  # fmt: skip
+
+
+def _decision(wish: Mapping[str, Any], year: int, treatment: str, planned: Sequence[tuple[int, str]]) -> str:
+    """A wish beside a project on its section."""
+    if wish["kind"] == WishKind.PIN:
+        if (wish["year"], wish["treatment"]) == (year, treatment):
+            return "pinned"
+        return (
+            "pin is another project"
+            if (wish["year"], wish["treatment"]) in planned
+            else "pin not in this plan"
+        )
+    if wish["kind"] == WishKind.FORBID:
+        hit = wish["year"] in (None, year) and wish["treatment"] in (None, treatment)
+        return "forbidden" if hit else "something else forbidden"
+    return WISH_WORDS[wish["kind"]]
 
 
 def wish_words(wish: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ import pandas as pd
 import streamlit as st
 
 from app.components.choose import query_id
-from app.components.measures import AREA_SHARE, INDEX, Measure
+from app.components.measures import AREA_SHARE, AT_BEST, INDEX, Measure
 from app.components.priorities_rows import URGENCY, condition_reason, project_rows
-from app.components.section_table import PER_PAGE
+from app.components.section_table import PER_PAGE, class_words
 from app.components.spreadsheet import to_csv
 
 MAX_HEIGHT = 470
@@ -87,7 +87,7 @@ def line_table(
 def project_list(
     projects: pd.DataFrame,
     first_ids: Mapping[int, int],
-    decided: Mapping[str, str],
+    decided: Mapping[int, str],
     currency: str,
     *,
     key: str,
@@ -97,7 +97,7 @@ def project_list(
     Args:
         projects: of `plan_data.project_table`, filtered.
         first_ids: id of a project's first section that is still in the network, by rank.
-        decided: of `priorities_rows.decisions_of`.
+        decided: of `priorities_rows.project_decisions`.
         currency: of all money.
     """
     shown = project_rows(projects.iloc[page_of(len(projects), key)], decided)
@@ -112,14 +112,14 @@ def project_list(
         "decided": st.column_config.TextColumn("Decisions", help="What people decided on its sections."),
         "short": REASON,
         "benefit_cost": number(
-            "Gain per 1,000", format="%.3g",
-            help=f"Index points x km x years, weighted by traffic, gained for each 1,000 {currency} spent.",
+            f"Benefit per 1,000 {currency}", format="%.3g",
+            help="Index points x km x years over doing nothing, weighted by traffic, for the money spent.",
         ),
         "index": st.column_config.TextColumn(
             "Index", help="Condition index of its sections just before and just after the treatment."
         ),
         "stays_percent": number(
-            "Stays (%)", format="%.0f",
+            "Stays in the plan (%)", format="%.0f",
             help="How often the project stays in the plan when the surveyed condition is drawn from its "
             "interval.",
         ),
@@ -150,6 +150,7 @@ def condition_list(ranked: pd.DataFrame, measure: Measure, decided: Mapping[str,
     """Sections by condition, of `priorities_rows.condition_rows`, filtered."""
     shown = ranked.iloc[page_of(len(ranked), key)].copy()
     shown["decided"] = shown["section_key"].map(lambda each: decided.get(each, ""))
+    shown["class"] = class_words(shown)
     shown["reason"] = [condition_reason(row, measure) for row in shown.to_dict("records")]
     number = st.column_config.NumberColumn
     config = {
@@ -157,6 +158,7 @@ def condition_list(ranked: pd.DataFrame, measure: Measure, decided: Mapping[str,
         "road": "Road",
         "section_key": "Section",
         measure.column: number(measure.name, format=f"%.{measure.digits}f", help=measure.formula),
+        "class": st.column_config.TextColumn("Class", help=f"{INDEX.standard}. {AT_BEST}"),
         "traffic": number("Vehicles per day", format="%,.0f"),
         "reason": REASON,
         "decided": st.column_config.TextColumn("Decisions"),
@@ -212,6 +214,8 @@ def condition_csv(
         each.column for each in (INDEX, AREA_SHARE) if each != measure and ranked[each.column].notna().any()
     ]
     out = ranked[["rank", *PLACE, measure.column, *other]].copy()
+    if "grade" in ranked:
+        out["condition_class"] = class_words(ranked)
     out["vehicles_per_day"], out["vehicles_estimated"] = ranked["traffic"], ranked["estimated"]
     out[f"urgency [{URGENCY[measure.column]}]"] = ranked["urgency"]
     out["comment"] = out["section_key"].map(lambda key: comments.get(key, ""))

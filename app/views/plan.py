@@ -19,6 +19,7 @@ from app.components.plan_scenarios import compare_scenarios
 from app.components.plan_settings import plan_inputs, road_classes, set_is_there
 from app.components.plan_solving import arrived, ask, has_changed, show_progress
 from app.plan_actions import READY_SET
+from app.plan_pruning import own_name
 from engine.errors import SettingsError
 from engine.plan_request import treatments_from_values
 from engine.treatment_sets import TREATMENT_SETS
@@ -74,10 +75,11 @@ def show_plan(made: Mapping[str, Any]) -> None:
     st.markdown(f"### {plain(made['name'])}")
     request = made["request"]
     last = request["first_year"] + request["years"] - 1
-    st.caption(
-        f"{request['first_year']} to {last} · {plain(budget_words(request))} · treatments: "
-        f"{plain(request['treatment_set'])} · made {made['created_at']:%Y-%m-%d %H:%M} UTC"
-    )
+    told = [f"treatments: {request['treatment_set']}", f"made {made['created_at']:%Y-%m-%d %H:%M} UTC"]
+    if made["name"] != own_name(request):
+        # A plan that nobody named is called by its years and money already.
+        told = [f"{request['first_year']} to {last}", budget_words(request), *told]
+    st.caption(plain(" · ".join(told)))
     plan_figures(made)
     projects = plan_data.project_table(made["id"])
     costs, conditions = st.columns(2)

@@ -1,20 +1,24 @@
 """The page Plan: settings that solve anew as a job, the plan's figures, its map, and what is never stale."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import streamlit
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
 from app import data, identity, plan_actions, plan_data, plan_pruning
-from app.components.plan_charts import scenario_lines, treatment_looks
+from app.components.plan_charts import budget_line, scenario_lines, treatment_looks
 from app.components.plan_draft import NO_COSTS_TOP, SLIDER_STEPS, slider_top
-from app.components.plan_figures import gap_words
+from app.components.plan_figures import gap_words, moments_of
 from app.components.plan_map import _Projects, map_config
 from app.components.plan_money import MOST, money, read_amount, short_money
 from app.components.plan_projects import projects_csv
+from app.components.plan_ready import changed_since
+from app.components.plan_scenarios import against_worst_first, scenario_rows
 from app.plan_actions import PlanRequest
 from db.models import Agency, ExportedFile, Job, Network, Plan, Section, SectionResult, Survey
 from db.session import reading, transaction
@@ -137,8 +141,9 @@ def test_the_first_plan_is_made_on_demand_and_once(measured: Measured) -> None:
     page.run()
     assert not page.exception and not page.error
     assert page.query_params["plan"] == str(plan_jobs()[0].parameters["made_id"])
-    assert "index-km-years" in said(page) and "for this money" in said(page)
-    assert float(metrics(page)["Cost (USD)"].replace(",", "")) <= 5 * 50_000
+    assert "index-km-years" in said(page) and "with this budget" in said(page)
+    assert "the averages below go by length only" in said(page)
+    assert float(metrics(page)["Cost"].removesuffix(" USD").replace(",", "")) <= 5 * 50_000
     assert not plan_jobs(JobState.QUEUED)  # showing it asks for nothing
 
 
@@ -244,7 +249,7 @@ def test_more_settings_count_when_they_are_sent(measured: Measured) -> None:
     press(page, "Plan with these settings")
     again = plan_jobs()[-1].parameters
     assert again["name"] == "The same again" and again["target_percent"] == 60.0
-    assert "30 % kept for prevention" in str(page.table[1].value.columns.to_list())
+    assert "Prevention first (30 %)" in str(page.table[1].value.columns.to_list())
     assert len(plan_jobs()) == 3
 
 
@@ -300,6 +305,14 @@ def test_a_plan_that_is_behind_says_so(measured: Measured) -> None:
     plan_actions.set_wish(actor, measured.sections["R1-1"], "forbid", comment="Dug up next year")
     page.run()
     assert "other treatments" in page.warning[0].value and "1 pin or ban is newer" in page.warning[0].value
+    press(page, "Plan again")
+    work()
+    page.run()
+    assert not page.warning
+    plan_actions.remove_wish(actor, measured.sections["R1-1"], "forbid")
+    page.run()
+    assert "1 pin or ban that it keeps was removed" in page.warning[0].value
+    plan_actions.set_wish(actor, measured.sections["R1-1"], "forbid", comment="Dug up next year")
     press(page, "Plan again")
     work()
     page.run()
@@ -394,6 +407,63 @@ def test_wishes_of_a_foreign_network_are_not_told(measured: Measured) -> None:
     assert plan_data.wishes(measured.network) == []
 
 
+def test_a_pin_set_while_a_plan_was_solved_is_noticed(measured: Measured) -> None:
+    plan_id = make(measured.survey)
+    with transaction() as session:
+        row = session.get_one(Plan, plan_id)
+        row.result = {**row.result, "read_at": row.created_at.isoformat()}
+        row.created_at += timedelta(minutes=5)
+    streamlit.cache_data.clear()
+    made = plan_data.plan(plan_id)
+    assert changed_since(made, False, []) == []
+    plan_actions.set_wish(identity.current_actor(), measured.sections["R1-1"], "forbid")
+    assert changed_since(made, False, []) == ["1 pin or ban is newer than it"]
+
+
+def test_a_plan_with_pins_says_so_beside_the_best_and_beside_doing_nothing(measured: Measured) -> None:
+    actor, year = identity.current_actor(), plan_actions.next_year()
+    treatment = TREATMENT_SETS[plan_actions.READY_SET][-1].name
+    plan_actions.set_wish(actor, measured.sections["R2-2"], "pin", treatment=treatment, year=year)
+    made = plan_data.plan(make(measured.survey, yearly_budget=None))
+    rows = {row["scenario"]: row for row in scenario_rows(made)}
+    assert rows["nothing"]["label"] == "Only what is pinned" and rows["nothing"]["total_cost"] > 0
+    assert rows["budget"]["label"] == "This budget (this plan)"
+    page = open_page("plan", survey=measured.survey)
+    assert "the best possible with 1 pin" in said(page)
+    assert page.table[1].value.loc["Budget a year", "Only what is pinned"] == "–"
+
+
+def test_the_same_money_is_only_said_where_it_is() -> None:
+    best = {"objective": 120.0, "total_cost": 100_000.0, "average": 80.0}
+    worst = {"objective": 100.0, "total_cost": 99_000.0, "average": 79.0}
+    assert against_worst_first(best, worst).startswith("For the same money") and "20 %" in (
+        against_worst_first(best, worst)
+    )
+    told = against_worst_first(best, {**worst, "total_cost": 97_000.0, "average": 81.0})
+    assert told.startswith("With the same budget") and "better average" in told
+
+
+@pytest.mark.parametrize(
+    ("budget", "costs", "told"),
+    [
+        (100.0, [90.0, 80.0], "budget a year"),
+        (100.0, [20.0, 180.0], "budget a year; above it with money carried over"),
+        (1e9, [90.0], ""),
+        (None, [90.0], ""),
+        (100.0, [0.0], ""),
+    ],
+)
+def test_the_line_of_the_budget(budget: float | None, costs: list[float], told: str) -> None:
+    assert budget_line(budget, costs) == told
+
+
+def test_the_condition_is_told_at_the_survey_and_at_the_start(measured: Measured) -> None:
+    made = plan_data.plan(make(measured.survey))
+    heads = list(moments_of(made, "2025-05-13"))
+    assert heads[0] == "At the survey (2025-05-13)"
+    assert heads[1] == f"Start of {plan_actions.next_year()}" and "doing nothing" in heads[-1]
+
+
 @given(st.floats(0, 1e12))
 def test_the_slider_reaches_the_cost_in_round_steps(most: float) -> None:
     top = slider_top(most)
@@ -404,13 +474,13 @@ def test_the_slider_reaches_the_cost_in_round_steps(most: float) -> None:
 @pytest.mark.parametrize(
     ("gap", "words"),
     [
-        (0.0, "the best possible"),
-        (0.0031, "at most 0.31 % below the best possible"),
-        (0.042, "at most 4.2 % below the best possible"),
+        (0.0, "the best possible with 2 pins"),
+        (0.0031, "at most 0.31 % below the best possible with 2 pins"),
+        (0.042, "at most 4.2 % below the best possible with 2 pins"),
     ],
 )
 def test_the_gap_in_words(gap: float, words: str) -> None:
-    assert gap_words(gap) == words
+    assert gap_words(gap, 2) == words and gap_words(gap) == words.removesuffix(" with 2 pins")
 
 
 def test_money_is_short_where_it_is_much() -> None:

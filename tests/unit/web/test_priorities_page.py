@@ -20,6 +20,7 @@ from app.components import priorities_table
 from app.components.measures import AREA_SHARE, INDEX
 from app.components.priorities_plan import answers_of, comments_of
 from app.components.priorities_table import condition_csv, projects_csv
+from app.components.section_table import add_grades
 from app.plan_actions import PlanRequest
 from db.models import AuditEvent, Section, SectionResult, Survey, User, UserRole
 from db.session import reading, transaction
@@ -133,6 +134,7 @@ def test_a_plan_is_listed_by_rank_with_reasons(measured: Measured) -> None:
     assert all(short in full for short, full in zip(table["short"], projects["reason"], strict=True))
     shown = {metric.label: metric.value for metric in page.metric}
     assert shown["Projects"] == str(len(projects)) and shown["Cost"].endswith(" USD")
+    assert "Gain" not in said(page)
     # All of the first one's reason stands under the list.
     assert projects["reason"][0] in said(page).replace("\\", "")
     left = lists(page)["unplanned"]
@@ -280,6 +282,42 @@ def test_what_a_plan_makes_of_wishes(measured: Measured) -> None:
     assert answer(WishKind.FORBID, "Overlay", None) == (False, "not in this plan yet: it has Overlay in 2029")
     assert answer(WishKind.FORBID, None, 2028)[0] and not answer(WishKind.FORBID, None, 2029)[0]
     assert answer(WishKind.COMMENT, None, None) == (True, "")
+
+
+def test_pinned_stands_only_where_the_pin_is() -> None:
+    projects = pd.DataFrame(
+        {
+            "rank": [1, 2, 3],
+            "year": [2027, 2028, 2027],
+            "treatment": ["Crack seal", "Overlay", "Crack seal"],
+            "section_keys": [("A",), ("A",), ("B",)],
+        }
+    )
+    wishes = [
+        {"section_key": "A", "kind": WishKind.PIN, "treatment": "Overlay", "year": 2028},
+        {"section_key": "B", "kind": WishKind.PIN, "treatment": "Overlay", "year": 2027},
+        {"section_key": "B", "kind": WishKind.FORBID, "treatment": None, "year": 2029},
+    ]
+    planned = rows.planned_on(projects, {"A", "B"})
+    assert rows.project_decisions(projects, wishes, planned) == {
+        1: "pin is another project",
+        2: "pinned",
+        3: "pin not in this plan, something else forbidden",
+    }
+
+
+def test_a_class_that_is_one_at_best_says_so(measured: Measured) -> None:
+    table = data.section_table(measured.survey, data.version_of(measured.survey))
+    table = add_grades(table.assign(condition_index_at_worst=0.0), INDEX)
+    text = condition_csv(rows.condition_rows(table, INDEX), INDEX, {}, {}).decode("utf-8-sig")
+    lines = list(csv.DictReader(io.StringIO(text)))
+    assert {line["condition_class"].split()[0] for line in lines} <= {"good", "fair", "poor"}
+    said_of = [
+        rows.condition_reason(row, INDEX) for row in rows.condition_rows(table, INDEX).to_dict("records")
+    ]
+    at_best = ["at best" in line["condition_class"] for line in lines]
+    assert at_best == [" at best; " in reason for reason in said_of] and any(at_best)
+    assert set(lists(open_page("priorities", survey=measured.survey))["condition"]["class"]) - {None}
 
 
 def test_a_plan_of_an_analysis_that_is_no_longer_shown_says_so(measured: Measured) -> None:
