@@ -166,6 +166,32 @@ def distress_rows(session: Session, survey_id: int) -> Iterator[Sequence[Row[Any
     return session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)).partitions(ROWS_AT_ONCE)
 
 
+def photo_with_result(session: Session, agency_id: int, photo_id: int) -> Row[Any] | None:
+    """content_hash and original_name of an agency's photo, and result_id, mask_hash and error of its shown
+    result, None where it has none; None where the agency has no such photo."""
+    return session.execute(
+        select(
+            SurveyImage.content_hash,
+            SurveyImage.original_name,
+            AnalysisResult.id.label("result_id"),
+            AnalysisResult.mask_hash,
+            AnalysisResult.error,
+        )
+        .join(Survey, Survey.id == SurveyImage.survey_id)
+        .outerjoin(AnalysisResult, SHOWN_RESULT)
+        .where(SurveyImage.id == photo_id, Survey.agency_id == agency_id)
+    ).one_or_none()
+
+
+def result_shapes(session: Session, result_id: int | None) -> Sequence[Row[Any]]:
+    """kind, max_width_px, polylines_px, outline_px of a result's distresses, the longest last."""
+    return session.execute(
+        select(Distress.kind, Distress.max_width_px, Distress.polylines_px, Distress.outline_px)
+        .where(Distress.result_id == result_id)
+        .order_by(Distress.length_px)
+    ).all()
+
+
 def unit_quantities(
     session: Session, survey_id: int, shown: Row[Any]
 ) -> Iterator[tuple[str, int, str, str, int, float, float]]:

@@ -11,19 +11,15 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from db.models import AnalysisResult, Distress, Survey, SurveyImage
-from db.storage import Storage, get_storage
 from engine.errors import EngineError
-from engine.images import load_image
 from engine.spreadsheets import plain_text, safe_cell
 from engine.vocabulary import DistressType
 from jobs.export.data import ExportData
 from jobs.export.layers import plain_value, provenance_text, whole_file
 from jobs.export.progress import Progress, no_progress
+from jobs.export.stored import RGB, jpeg, read_mask, read_photo
 from jobs.export.styles import TYPE_COLOURS, rgb
 from jobs.export.zips import member
 
@@ -37,7 +33,6 @@ INDEX_COLUMNS = (
     "photo_id", "name", "captured_at", "section_key", "chainage_m", "crack_length_m",
     "crack_density_m_per_m2", "crack_area_percent",
 )  # fmt: skip
-RGB = npt.NDArray[np.uint8]
 OverlaySource = Callable[[int], bytes]
 """Photo id -> JPEG of the photo with its cracks; raises EngineError where it cannot be drawn."""
 
@@ -107,61 +102,13 @@ def stored_overlays(session: Session, agency_id: int) -> OverlaySource:
     The function returned raises EngineError where the photo is not the agency's or has no result, and where
     photo or crack mask are gone from storage or cannot be read.
     """
-    storage = get_storage()
 
     def overlay(photo_id: int) -> bytes:
-        row = session.execute(
-            select(
-                SurveyImage.content_hash,
-                SurveyImage.original_name,
-                AnalysisResult.id.label("result_id"),
-                AnalysisResult.mask_hash,
-                AnalysisResult.error,
-            )
-            .join(Survey, Survey.id == SurveyImage.survey_id)
-            .outerjoin(
-                AnalysisResult,
-                and_(
-                    AnalysisResult.image_id == SurveyImage.id,
-                    AnalysisResult.checkpoint_id == Survey.shown_checkpoint_id,
-                    AnalysisResult.settings_hash == Survey.shown_settings_hash,
-                ),
-            )
-            .where(SurveyImage.id == photo_id, Survey.agency_id == agency_id)
-        ).one_or_none()
-        if row is None:
-            raise EngineError("The photo is no longer in the survey.", "Export again.")
-        if row.mask_hash is None:
-            raise EngineError(row.error or "The photo is not analysed.", "Analyse it again.")
-        pixels = load_image(_stored(storage, row.content_hash, "photo"), row.original_name)
-        mask = _mask(_stored(storage, row.mask_hash, "crack mask"))
-        distresses = session.execute(
-            select(Distress.kind, Distress.max_width_px, Distress.polylines_px, Distress.outline_px)
-            .where(Distress.result_id == row.result_id)
-            .order_by(Distress.length_px)
-        ).all()
-        return _jpeg(draw_overlay(pixels, mask, distresses))
+        photo = read_photo(session, agency_id, photo_id, analysed=True)
+        mask = read_mask(photo.mask_hash or "")
+        return jpeg(draw_overlay(photo.pixels, mask, photo.distresses), JPEG_QUALITY)
 
     return overlay
-
-
-def _stored(storage: Storage, content_hash: str, what: str) -> bytes:
-    try:
-        return storage.read(content_hash)
-    except FileNotFoundError:
-        raise EngineError(
-            f"The stored {what} is missing.",
-            "Restore the storage folder from a backup, or import and analyse again.",
-        ) from None
-
-
-def _mask(stored: bytes) -> npt.NDArray[np.bool_]:
-    try:
-        with Image.open(io.BytesIO(stored), formats=("PNG",)) as image:
-            cracks: npt.NDArray[np.bool_] = np.asarray(image.convert("L")) > 127
-    except (OSError, ValueError, SyntaxError) as error:
-        raise EngineError("The stored crack mask cannot be read.", "Analyse the photo again.") from error
-    return cracks
 
 
 def draw_overlay(pixels: RGB, mask: npt.NDArray[np.bool_], distresses: Sequence[Any]) -> RGB:
@@ -217,9 +164,3 @@ def _kinds_near(
 def _points(line: Any, scale: float) -> npt.NDArray[np.int32]:
     points: npt.NDArray[np.int32] = np.round(np.asarray(line, float).reshape(-1, 2) * scale).astype(np.int32)
     return points[:, None, :]
-
-
-def _jpeg(picture: RGB) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=JPEG_QUALITY)
-    return out.getvalue()

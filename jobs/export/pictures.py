@@ -1,23 +1,17 @@
 """Photos for the report: as taken and with the cracks found, small enough to print."""
 
-import io
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
-from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from db.models import AnalysisResult, Survey, SurveyImage
-from db.result_models import Distress
-from db.storage import Storage, get_storage
 from engine.errors import EngineError
-from engine.images import load_image
 from engine.vocabulary import DistressType
+from jobs.export.stored import RGB, jpeg, read_mask, read_photo
 from jobs.export.styles import TYPE_COLOURS, rgb
 
 LONGEST_PX = 900
@@ -26,7 +20,6 @@ JPEG_QUALITY = 82
 STROKE_PX = 3
 # Keeps the colours apart from light concrete.
 CASING = (24, 24, 24)
-RGB = npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -56,58 +49,15 @@ def stored_pictures(session: Session, agency_id: int) -> PictureSource:
     One photo is in memory at a time. The function returned raises EngineError where the photo is not
     the agency's, is gone from storage or cannot be read; a missing mask only leaves the cracks out.
     """
-    storage = get_storage()
 
     def picture(photo_id: int) -> Picture:
-        row = session.execute(
-            select(
-                SurveyImage.content_hash,
-                SurveyImage.original_name,
-                AnalysisResult.id.label("result_id"),
-                AnalysisResult.mask_hash,
-            )
-            .join(Survey, Survey.id == SurveyImage.survey_id)
-            .outerjoin(
-                AnalysisResult,
-                and_(
-                    AnalysisResult.image_id == SurveyImage.id,
-                    AnalysisResult.checkpoint_id == Survey.shown_checkpoint_id,
-                    AnalysisResult.settings_hash == Survey.shown_settings_hash,
-                ),
-            )
-            .where(SurveyImage.id == photo_id, Survey.agency_id == agency_id)
-        ).one_or_none()
-        if row is None:
-            raise EngineError("The photo is no longer in the survey.", "Make the report again.")
-        return _picture(session, storage, row)
+        photo, mask = read_photo(session, agency_id, photo_id, analysed=False), None
+        if photo.mask_hash is not None and not photo.distresses:
+            with suppress(EngineError):
+                mask = read_mask(photo.mask_hash).astype(np.uint8) * 255
+        return draw_picture(photo.pixels, photo.distresses, mask)
 
     return picture
-
-
-def _picture(session: Session, storage: Storage, row: Any) -> Picture:
-    try:
-        pixels = load_image(storage.read(row.content_hash))
-    except FileNotFoundError:
-        raise EngineError(
-            f"The photo {row.original_name} is no longer in storage.",
-            "Restore the storage folder from a backup, or import the photo again.",
-        ) from None
-    distresses = session.execute(
-        select(Distress.kind, Distress.polylines_px, Distress.outline_px)
-        .where(Distress.result_id == row.result_id)
-        .order_by(Distress.length_px)
-    ).all()
-    return draw_picture(pixels, distresses, _mask(storage, row.mask_hash) if not distresses else None)
-
-
-def _mask(storage: Storage, mask_hash: str | None) -> RGB | None:
-    if mask_hash is None:
-        return None
-    try:
-        with Image.open(io.BytesIO(storage.read(mask_hash)), formats=("PNG",)) as image:
-            return np.asarray(image.convert("L"))
-    except FileNotFoundError:
-        return None
 
 
 def draw_picture(pixels: RGB, distresses: Sequence[Any], mask: RGB | None = None) -> Picture:
@@ -140,7 +90,7 @@ def draw_picture(pixels: RGB, distresses: Sequence[Any], mask: RGB | None = None
     if mask is not None and (mask > 127).any():
         drawn.add(DistressType.CRACK)
     kinds = tuple(kind for kind in TYPE_COLOURS if kind in drawn)
-    return Picture(_jpeg(plain), _jpeg(marked), size[0], size[1], kinds)
+    return Picture(jpeg(plain, JPEG_QUALITY), jpeg(marked, JPEG_QUALITY), size[0], size[1], kinds)
 
 
 def _thickened(mask: RGB, scale: float) -> RGB:
@@ -157,9 +107,3 @@ def _draw(
         # Four more binary digits of place than a pixel has: lines do not shake.
         fixed = np.round((points * scale) * 16).astype(np.int32)[:, None, :]
         cv2.polylines(picture, [fixed], closed, colour, thickness, cv2.LINE_AA, shift=4)
-
-
-def _jpeg(picture: RGB) -> bytes:
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "JPEG", quality=JPEG_QUALITY, optimize=True)
-    return out.getvalue()

@@ -117,7 +117,7 @@ def test_overlays_show_the_cracks_and_name_what_is_gone(tmp_path: Path) -> None:
             drawn = np.asarray(image.convert("RGB")).astype(int)
     assert len(rows) == 19 * len(WEAR)
     assert {key for key, row in rows.items() if row["file"]} == {cracked[0], cracked[2]}
-    assert "stored photo is missing" in rows[cracked[1]]["problem"]
+    assert "is no longer in storage" in rows[cracked[1]]["problem"]
     assert "crack mask cannot be read" in rows[cracked[3]]["problem"]
     # Yellow, as transverse cracks are.
     crack, road = drawn[21, 15:50].mean(axis=0), drawn[35:45].mean(axis=(0, 1))
