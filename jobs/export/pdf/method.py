@@ -260,7 +260,7 @@ def provenance(facts: Facts, width: float) -> list[Flowable]:
             data_table(
                 ("Setting", "Value", "Setting", "Value"),
                 beside(settings[:80]),
-                (2.4, 1.5, 2.4, 1.5),
+                (2.1, 1.65, 2.1, 1.65),
                 width=width,
             ),
         ]

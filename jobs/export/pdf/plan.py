@@ -281,7 +281,8 @@ def scenario_name(scenario: Mapping[str, Any]) -> str:
     """As everywhere, but that pinned projects are done even where nothing else is."""
     if scenario["scenario"] == "nothing" and scenario.get("pinned"):
         return PINNED_ONLY
-    return SCENARIOS.get(scenario["scenario"], scenario["scenario"])
+    name = str(scenario["scenario"])
+    return SCENARIOS.get(name, name)
 
 
 def _benefit_words(facts: Facts) -> str:
@@ -342,7 +343,7 @@ def without_project(facts: Facts, width: float) -> list[Flowable]:
         story += [
             *subheading(title, "without_worst"),
             data_table(
-                ("Section", "Where", "Index", "Why"),
+                ("Section", "Where", "Index surveyed", "Why"),
                 [
                     (
                         shortened(row["section_key"], 40),
@@ -352,7 +353,7 @@ def without_project(facts: Facts, width: float) -> list[Flowable]:
                     )
                     for row in worst[:MOST_LEFT_OUT]
                 ],
-                (1.2, 2.2, 0.6, 4),
+                (1.2, 2.3, 0.8, 3.7),
                 (2,),
                 width,
             ),

@@ -351,7 +351,7 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
         data_table(
             ("No.", "Where", "Year", "Treatment", "Length, m", cost, "Index", "Benefit per 1,000", "Stays"),
             rows,
-            (0.6, 3.5, 0.7, 1.5, 0.9, 1.3, 1.0, 1.05, 0.8),
+            (0.6, 3.2, 0.65, 1.85, 0.9, 1.2, 0.95, 1.0, 0.7),
             (0, 4, 5, 6, 7, 8),
             width,
             last_bold=True,

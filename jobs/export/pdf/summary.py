@@ -45,6 +45,8 @@ from jobs.export.pdf.style import (
 
 FIRST_PROJECTS = 5
 YEARS_A_ROW = 10
+OLD_SURVEY_YEARS = 3
+"""A plan that starts later after its survey rests on curves more than on photos."""
 
 
 def place_of(row: Row) -> str:
@@ -54,7 +56,10 @@ def place_of(row: Row) -> str:
 
 def work_words(facts: Facts) -> str:
     """`8.3 km of work on 7.3 km of road.`; a section that is treated twice is work twice and road once."""
-    return f"{kilometres(length_of(facts.projects))} of work on {kilometres(road_length(facts))} of road."
+    work_m, road_m = length_of(facts.projects), road_length(facts)
+    if abs(work_m - road_m) < 1:
+        return f"Work on {kilometres(road_m)} of road."
+    return f"{kilometres(work_m)} of work on {kilometres(road_m)} of road."
 
 
 def cover(facts: Facts, width: float) -> list[Flowable]:
@@ -129,7 +134,7 @@ def _tiles(facts: Facts, width: float) -> Flowable:
     average = mean_of(facts.surveyed, "condition_index")
     figures = [
         (kilometres(surveyed), f"with a condition index, of {kilometres(length_of(facts.sections))}"),
-        (number(average), "average condition index, of 100"),
+        (number(average), "average condition index of 100, when surveyed"),
         (
             percent(lengths["good"] + lengths["fair"], surveyed),
             f"of that length good or fair{', at best' if any(map(at_best, facts.surveyed)) else ''}",
@@ -193,25 +198,33 @@ def _planned(facts: Facts) -> list[str]:
         f"{without['average']:.0f} and {without['good_or_fair_percent']:.0f} %, and the work that is then "
         f"due would cost {money(without['backlog'], currency)} at once (with the plan "
         f"{money(last['backlog'], currency)}; what is due {_start(facts)} costs "
-        f"{money(plan['condition_now']['backlog'], currency)}).{_aged_words(facts)}"
+        f"{money(plan['condition_now']['backlog'], currency)})."
     )
-    return texts
+    return [*_aged_words(facts), *texts]
 
 
 def _start(facts: Facts) -> str:
     return f"at the start of {facts.years[0]}" if facts.years else "at its start"
 
 
-def _aged_words(facts: Facts) -> str:
-    """How the condition is taken to have changed since the survey; "" where it has not."""
-    if not has_aged(facts.plan):
-        return ""
-    surveyed, now = facts.plan["condition_surveyed"], facts.plan["condition_now"]
-    on = facts.said("surveyed_on")
-    return (
-        f" The survey{f' of {safe(on)}' if on else ''} gave an average of {surveyed['average']:.1f}; aged to "
-        f"{_start(facts).removeprefix('at ')} by the plan’s curves it is {now['average']:.1f}."
+def _aged_words(facts: Facts) -> list[str]:
+    """How the condition is taken to have changed since the survey; nothing where it has not."""
+    if not has_aged(facts.plan) or not facts.years:
+        return []
+    surveyed, now, on = (
+        facts.plan["condition_surveyed"],
+        facts.plan["condition_now"],
+        facts.said("surveyed_on"),
     )
+    text = (
+        f"<b>Since the survey.</b> The plan starts from what its curves of ageing make of the survey at the "
+        f"start of {facts.years[0]}: an average of {now['average']:.1f}, from {surveyed['average']:.1f}, and "
+        f"{now['good_or_fair_percent']:.0f} % good or fair."
+    )
+    years = facts.years[0] - int(on[:4]) if on[:4].isdecimal() else 0
+    if years > OLD_SURVEY_YEARS:
+        text += f" The survey is of {safe(on[:4])}: survey again before money is committed."
+    return [text]
 
 
 def _cost_rows(facts: Facts, width: float) -> list[Flowable]:

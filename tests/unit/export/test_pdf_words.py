@@ -122,7 +122,10 @@ def test_the_condition_when_surveyed_stands_beside_that_at_the_start(
         network, condition_surveyed={**network.plan["condition_now"], "average": 66.6}, condition_now=aged
     )
     text = text_of(written(data, tmp_path))
-    assert "gave an average of 66.6; aged to the start of 2027 by the plan’s curves it is 61.4." in text
+    assert "at the start of 2027: an average of 61.4, from 66.6, and" in text
+    assert "survey again" not in text
+    old = replace(data, provenance={**data.provenance, "surveyed_on": "2016-05-10"})
+    assert "The survey is of 2016: survey again before money is committed." in text_of(written(old, tmp_path))
     assert "surveyed start 2027" in text
     assert "today" not in text.replace("today’s money", "")
 
@@ -130,7 +133,7 @@ def test_the_condition_when_surveyed_stands_beside_that_at_the_start(
 def test_a_condition_that_did_not_age_is_told_once(tmp_path: Path, network: ExportData) -> None:
     assert network.plan is not None
     text = text_of(written(changed(network, condition_surveyed=network.plan["condition_now"]), tmp_path))
-    assert "aged to" not in text
+    assert "Since the survey" not in text
     assert "surveyed start" not in text
 
 
