@@ -22,6 +22,7 @@ from db.models import Plan
 from engine.condition import FAIR_INDEX as FAIR_INDEX
 from engine.condition import GOOD_INDEX as GOOD_INDEX
 from engine.condition import grade_of, is_at_best, paser_of, rating_of
+from engine.project_table import BETWEEN_KEYS, PROJECT_COLUMNS
 from engine.vocabulary import Severity
 from jobs.export.places import PhotoPlace, place_distresses, place_of
 from jobs.export.progress import Progress, no_progress
@@ -75,15 +76,6 @@ DISTRESS_COLUMNS = {
     "mean_width_mm": "float64", "p95_width_mm": "float64", "max_width_mm": "float64",
     "orientation_deg": "float64", "length_px": "float64", "mean_width_px": "float64", "area_px": "int64",
     "placed_by": "object",
-}  # fmt: skip
-PROJECT_COLUMNS = {
-    "rank": "int64", "year": "int64", "treatment": "object", "section_keys": "object", "road": "object",
-    "from_m": "float64", "to_m": "float64", "length_m": "float64", "area_m2": "float64",
-    "fixed": "boolean", "preventive": "boolean",
-    "cost": "float64", "mobilisation": "float64", "currency": "object",
-    "benefit": "float64", "benefit_cost": "float64",
-    "equivalent_annual_cost": "float64", "cost_of_delay": "float64", "index_before": "float64",
-    "index_after": "float64", "stays_percent": "float64", "reason": "object",
 }  # fmt: skip
 UNIT_COLUMNS = {
     "section_key": "object", "unit": "int64", "from_m": "float64", "to_m": "float64", "images": "Int64",
@@ -297,7 +289,7 @@ def _projects(plan: Plan | None, sections: gpd.GeoDataFrame) -> gpd.GeoDataFrame
         {
             **project,
             "rank": rank,
-            "section_keys": "; ".join(project["section_ids"]),
+            "section_keys": BETWEEN_KEYS.join(project["section_ids"]),
             "currency": plan.result.get("currency") or "",
         }
         for rank, project in enumerate(plan.result["projects"], start=1)

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from engine.project_table import PROJECT_COLUMNS
 from engine.spreadsheets import plain_text
 from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
-    PROJECT_COLUMNS,
     SECTION_COLUMNS,
     UNIT_COLUMNS,
     ExportData,

@@ -12,6 +12,7 @@ import xlsxwriter
 
 from engine.condition import FORMULAS
 from engine.plan_words import SCENARIO_NAMES
+from engine.project_table import csv_cell
 from engine.spreadsheets import LONGEST_CELL, plain_text, safe_cell
 from jobs.export.data import ExportData
 from jobs.export.progress import Progress, no_progress, part_of
@@ -343,13 +344,7 @@ class CsvFile:
         self.text.close()
 
     def write(self, rows: Iterable[Sequence[Any]]) -> None:
-        self.rows.writerows([_csv_cell(value) for value in row] for row in rows)
-
-
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return f"{value:.8f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else value
-    return safe_cell(plain_text(value)) if isinstance(value, str) else value
+        self.rows.writerows([csv_cell(value) for value in row] for row in rows)
 
 
 def write_text(archive: zipfile.ZipFile, name: str, lines: Iterable[str]) -> None:

@@ -11,10 +11,10 @@ from sqlalchemy import delete, update
 from db.models import Agency, AnalysisResult, Plan, SectionResult, Survey, SurveyImage
 from db.session import reading, transaction
 from engine.errors import SettingsError
+from engine.project_table import PROJECT_COLUMNS
 from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
-    PROJECT_COLUMNS,
     SECTION_COLUMNS,
     ExportData,
     read_export_data,

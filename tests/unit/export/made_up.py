@@ -9,10 +9,10 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
+from engine.project_table import PROJECT_COLUMNS
 from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
-    PROJECT_COLUMNS,
     QUANTITY_COLUMNS,
     SECTION_COLUMNS,
     UNIT_COLUMNS,
@@ -69,6 +69,8 @@ def _section(number: int) -> dict[str, Any]:
         "surveyed_area_m2": 60.0 if measured else None,
         "surveyed_share_percent": 12.5 if measured else None,
         "condition_class": CLASSES[number],
+        "class_words": ["good at best", "fair", "poor", None][number],
+        "condition_index_at_worst": [61.0, 70.5, 31.0, None][number],
         "rating": ["good", "satisfactory", "very poor", None][number],
         "paser": [9, 7, 3, None][number],
         "hpms_cracking_percent": [0.0, 8.0, 33.0, None][number],
@@ -148,6 +150,9 @@ def _project(rank: int) -> dict[str, Any]:
         "length_m": 160.0,
         "area_m2": 1120.0,
         "cost": [98_765.25, 1234.5][rank - 1],
+        "mobilisation": 1000.0,
+        "fixed": rank == 1,
+        "preventive": rank == 2,
         "currency": "USD",
         "benefit": 5000.0,
         "benefit_cost": 1.5,

@@ -14,11 +14,11 @@ from PIL import Image
 from engine.plan_inputs import PlanSection, PlanSettings
 from engine.plan_scenarios import compare_scenarios
 from engine.planning import make_plan
+from engine.project_table import PROJECT_COLUMNS
 from engine.treatment_sets import US_CITY_AVERAGES
 from jobs.export.data import (
     DISTRESS_COLUMNS,
     PHOTO_COLUMNS,
-    PROJECT_COLUMNS,
     QUANTITY_COLUMNS,
     SECTION_COLUMNS,
     UNIT_COLUMNS,

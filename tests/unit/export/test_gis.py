@@ -20,8 +20,9 @@ import shapely
 from PIL import Image
 
 from engine.errors import EngineError, SettingsError
+from engine.project_table import PROJECT_COLUMNS
 from jobs.export import gis, layers
-from jobs.export.data import DISTRESS_COLUMNS, PHOTO_COLUMNS, PROJECT_COLUMNS, SECTION_COLUMNS
+from jobs.export.data import DISTRESS_COLUMNS, PHOTO_COLUMNS, SECTION_COLUMNS
 from jobs.export.fields import FIELDS, LONGEST_NAME, short_names
 from jobs.export.gis import write_geojson, write_geopackage, write_shapefile
 from jobs.export.kml import write_kml
