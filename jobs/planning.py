@@ -1,6 +1,7 @@
 """The work of a plan: sections, wishes and curves are read, the engine plans, one row is written."""
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -171,6 +172,15 @@ def _pins_on_surveyed(
         if project.section_id not in surveyed
     ]
     return kept, notes
+
+
+def same_plan(session: Session, agency_id: int, request: Mapping[str, Any]) -> Plan | None:
+    """The newest saved plan of the request's name, where it asked for the same and was made of the same."""
+    saved = plan_store.newest_plan(session, agency_id, request["survey_id"], request["name"])
+    if saved is None or saved.request != json.loads(json.dumps(request)):
+        return None
+    inputs = read_inputs(session, agency_id, request)
+    return saved if saved.result.get("inputs_digest") == inputs.digest else None
 
 
 def store_plan(

@@ -26,7 +26,7 @@ from app.cli.report import report
 from app.cli.survey import survey_app
 from app.cli.train import HELP as TRAIN_HELP
 from app.cli.train import train
-from app.cli.treatments import treatments_app
+from app.cli.treatments import curves, treatments_app
 from engine.errors import EngineError
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ app.command(help=TRAIN_HELP)(train)
 app.command()(plan)
 app.command()(report)
 app.command()(export)
+app.command()(curves)
 app.add_typer(treatments_app, name="treatments")
 app.add_typer(audit_app, name="audit")
 app.add_typer(models_app, name="models")

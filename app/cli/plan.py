@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.output import JsonFile, say, say_table, write_json
-from app.cli.treatments import read_treatments
+from app.cli.treatments import read_csv, read_treatments
 
 if TYPE_CHECKING:
     from app.actions import Actor
@@ -45,7 +45,25 @@ def plan(
     treatment_set: Annotated[
         str, typer.Option("--set", help="Set of treatments (see `pavescope treatments list`).")
     ] = "US city averages",
+    curves: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="How roads age, as CSV (`pavescope curves FILE.csv` writes one).",
+        ),
+    ] = None,
     strategy: Annotated[str, typer.Option(help="optimal, worst-first or nothing.")] = "optimal",
+    carry_over: Annotated[bool, typer.Option(help="What a year leaves may be spent later.")] = True,
+    traffic_weight: Annotated[
+        float, typer.Option(help="Traffic in the benefit: 1 by vehicles, 0 not at all.")
+    ] = 1.0,
+    minimum_index: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Average index to keep every year: 70, or of a class: arterial=75. May be repeated."
+        ),
+    ] = None,
     target: Target = None,
     preventive_share: PreventiveShare = None,
     draws: Draws = 200,
@@ -58,6 +76,67 @@ def plan(
     What people pinned or forbade on the pages is kept.
     """
     from app import plan_actions
+
+    chosen: dict[str, Any] = {
+        "name": name or "",
+        "years": years,
+        "first_year": first_year or plan_actions.next_year(),
+        "yearly_budget": budget,
+        "carry_over": carry_over,
+        "traffic_exponent": traffic_weight,
+        "minimum_index": _minimum_index(minimum_index or ()),
+        **chosen_tables(treatment_set, treatments, curves),
+        "strategy": strategy,
+        "preventive_share": preventive_share,
+        "target_percent": target,
+        "currency": currency,
+        "scenarios": name is not None or target is not None or preventive_share is not None,
+        "draws": draws,
+    }
+    values = make_and_say(network, survey, chosen)
+    write_json(json, values)
+
+
+def chosen_tables(treatment_set: str, treatments: Path | None, curves: Path | None = None) -> dict[str, Any]:
+    """Part of a request that comes from sets and files; a file's treatments are named after it.
+
+    Raises:
+        SettingsError: names the file, the row and the remedy.
+    """
+    from engine.curve_table import curves_from_csv
+    from engine.deterioration import rows_from_curves
+
+    chosen: dict[str, Any] = {"treatment_set": treatment_set}
+    if treatments is not None:
+        chosen = {"treatment_set": treatments.name, "treatments": read_treatments(treatments)}
+    if curves is not None:
+        chosen["curves"] = tuple(rows_from_curves(read_csv(curves, curves_from_csv)))
+    return chosen
+
+
+def _minimum_index(given: Sequence[str]) -> dict[str | None, float]:
+    from engine.errors import SettingsError
+
+    asked: dict[str | None, float] = {}
+    for one in given:
+        road, _, least = one.rpartition("=")
+        try:
+            asked[road.strip() or None] = float(least)
+        except ValueError:
+            raise SettingsError(
+                f"--minimum-index {one!r} has no number.", "Give 70, or arterial=75 for a class."
+            ) from None
+    return asked
+
+
+def make_and_say(network: str, survey: str, chosen: dict[str, Any], *, reuse: bool = False) -> dict[str, Any]:
+    """Make a plan, say it, and save it where it has a name; returns what `--json` writes.
+
+    Args:
+        chosen: fields of a `PlanRequest` but the survey.
+        reuse: keep the saved plan of that name where it was made of all the same.
+    """
+    from app import plan_actions
     from app.cli import work
     from db import plan_queries
     from db.session import reading
@@ -66,33 +145,23 @@ def plan(
     actor = work.ready()
     with reading() as session:
         survey_id = plan_queries.survey_to_plan(session, actor.agency_id, network, survey)
-        asked = plan_actions.PlanRequest(
-            survey_id=survey_id,
-            name=name or "",
-            years=years,
-            first_year=first_year or plan_actions.next_year(),
-            yearly_budget=budget,
-            treatment_set=treatment_set,
-            treatments=None if treatments is None else read_treatments(treatments),
-            strategy=strategy,
-            preventive_share=preventive_share,
-            target_percent=target,
-            currency=currency,
-            scenarios=name is not None or target is not None or preventive_share is not None,
-            draws=draws,
-        )
+        asked = plan_actions.PlanRequest(survey_id=survey_id, **chosen)
         request = plan_actions.request_values(session, actor, asked)
-    say(f"Planning {network!r} over {years} years ...")
+        saved = planning.same_plan(session, actor.agency_id, request) if reuse else None
+        if saved is not None:
+            say(f"The plan {saved.name!r} is there already.")
+            return {**saved.result, "scenarios": saved.scenarios, "plan_id": saved.id}
+    say(f"Planning {network!r} over {asked.years} years ...")
     with _solver_aside():
         made = planning.make_plan(actor.agency_id, request)
-    saved = {} if name is None else {"plan_id": _save(actor, made)}
-    values = made.result | {"scenarios": made.scenarios} | saved
+    ids = {"plan_id": _save(actor, made)} if chosen["name"] else {}
+    values = made.result | {"scenarios": made.scenarios} | ids
     _say_plan(values)
     if asked.scenarios:
-        _say_scenarios(made.scenarios)
-    if saved:
-        say(f"Saved as {name!r}.")
-    write_json(json, values)
+        _say_scenarios(made.scenarios, asked.currency)
+    if ids:
+        say(f"Saved as {made.request['name']!r}.")
+    return values
 
 
 @contextmanager
@@ -141,12 +210,13 @@ def _say_plan(made: dict[str, Any]) -> None:
         )
     if len(projects) > MOST_LINES:
         say(f"{len(projects) - MOST_LINES} more projects; --json FILE writes all.")
-    _say_years(made["condition_by_year"], made["without_plan"], made["cost_by_year"])
-    surveyed = made["condition_now"]
+    _say_years(made["condition_by_year"], made["without_plan"], made["cost_by_year"], made["currency"])
+    start = made["condition_now"]
     say(
-        f"{len(projects)} projects for {made['total_cost']:,.0f} {made['currency']}. Now: index "
-        f"{surveyed['average']:.1f}, {surveyed['good_or_fair_percent']:.0f} % good or fair, backlog "
-        f"{surveyed['backlog']:,.0f}."
+        f"{len(projects)} projects for {made['total_cost']:,.0f} {made['currency']}. Surveyed: index "
+        f"{made['condition_surveyed']['average']:.1f}. At the start of {made['first_year']}: index "
+        f"{start['average']:.1f}, {start['good_or_fair_percent']:.0f} % good or fair, backlog "
+        f"{start['backlog']:,.0f} {made['currency']}."
     )
     say(
         f"Benefit {made['objective']:,.1f} index x km x years at mean traffic; no plan gives more than "
@@ -176,10 +246,14 @@ def _line(project: dict[str, Any]) -> list[Any]:
 
 
 def _say_years(
-    conditions: Sequence[dict[str, Any]], without: Sequence[dict[str, Any]], costs: Sequence[dict[str, Any]]
+    conditions: Sequence[dict[str, Any]],
+    without: Sequence[dict[str, Any]],
+    costs: Sequence[dict[str, Any]],
+    currency: str,
 ) -> None:
+    cost, backlog = f"Cost ({currency})", f"Backlog ({currency})"
     say_table(
-        ["Year", "Cost", "Average index", "without plan", "Good or fair (%)", "without plan", "Backlog"],
+        ["Year", cost, "Average index", "without plan", "Good or fair (%)", "without plan", backlog],
         [
             [
                 year["year"],
@@ -195,13 +269,29 @@ def _say_years(
     )
 
 
-def _say_scenarios(scenarios: Sequence[dict[str, Any]]) -> None:
+SCENARIOS = {
+    "nothing": "Do nothing",
+    "worst-first": "Worst first",
+    "budget": "This budget",
+    "preventive": "Prevention first",
+    "target": "Target",
+}
+
+
+def _budget_words(scenario: dict[str, Any]) -> str:
+    if scenario["scenario"] == "nothing":
+        return "only what is pinned" if scenario["pinned"] else "nothing"
+    return "no limit" if scenario["yearly_budget"] is None else f"{scenario['yearly_budget']:,.0f}"
+
+
+def _say_scenarios(scenarios: Sequence[dict[str, Any]], currency: str) -> None:
+    money = f"Budget a year ({currency})", f"Cost ({currency})"
     say_table(
-        ["Scenario", "Budget a year", "Cost", "Benefit", "Index at the end", "Good or fair (%)", "Backlog"],
+        ["Scenario", *money, "Benefit", "Index at the end", "Good or fair (%)", f"Backlog ({currency})"],
         [
             [
-                one["scenario"],
-                "no limit" if one["yearly_budget"] is None else f"{one['yearly_budget']:,.0f}",
+                SCENARIOS[one["scenario"]],
+                _budget_words(one),
                 f"{one['total_cost']:,.0f}",
                 f"{one['objective']:,.1f}",
                 f"{one['average']:.1f}",

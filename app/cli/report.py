@@ -41,8 +41,9 @@ def report(
     """
     from app.cli import work
     from app.cli.export import export
-    from app.cli.plan import plan
+    from app.cli.plan import chosen_tables, make_and_say
     from app.cli.survey import analyse
+    from app.plan_actions import READY_SET
     from engine.errors import SettingsError
 
     if ahead + (camera is not None) + (gsd is not None) != 1:
@@ -58,10 +59,14 @@ def report(
         _camera(actor, survey_id, survey, camera, lane_width)
     analyse(survey, wait=True)
     planned = f"Report {out.stem}"
-    plan(
-        over, survey, budget=budget, years=years, treatments=treatments, currency=currency, name=planned,
-        draws=200,
-    )  # fmt: skip
+    chosen = {
+        "name": planned,
+        "years": years,
+        "yearly_budget": budget,
+        "currency": currency,
+        **chosen_tables(READY_SET, treatments),
+    }
+    make_and_say(over, survey, chosen, reuse=True)
     export(survey, out, "pdf", plan=planned, paper=paper)
     write_json(json, {"survey": survey, "network": over, "plan": planned, "file": str(out)})
 

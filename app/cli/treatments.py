@@ -1,7 +1,8 @@
 """`pavescope treatments …`"""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 treatments_app = typer.Typer(
     no_args_is_help=True, help="Treatments with their costs and effects: list, export, import, delete sets."
 )
+Table = TypeVar("Table")
 SetName = Annotated[str, typer.Argument(help="Name of the set.")]
 
 
@@ -103,12 +105,52 @@ def read_treatments(file: Path) -> "tuple[Treatment, ...]":
     Raises:
         SettingsError: names the file, the row and the remedy.
     """
-    from engine.errors import SettingsError
     from engine.treatments import treatments_from_csv
 
+    return read_csv(file, treatments_from_csv)
+
+
+def read_csv(file: Path, read: Callable[[str], Table]) -> Table:
+    """What `read` makes of a file's text; its errors name the file.
+
+    Raises:
+        SettingsError: names the file, the row and the remedy.
+    """
+    from engine.errors import SettingsError
+
     try:
-        return treatments_from_csv(file.read_text(encoding="utf-8-sig"))
+        return read(file.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as problem:
         raise SettingsError(f"{file} is not UTF-8 text.", "Save it as CSV in UTF-8.") from problem
     except SettingsError as problem:
         raise SettingsError(f"{file}: {problem.what}", problem.remedy) from problem
+
+
+def curves(
+    out: Annotated[Path, typer.Argument(help="CSV file to write.", dir_okay=False)],
+    network: Annotated[
+        str | None, typer.Option(help="Name of a network: only its classes and surfaces.")
+    ] = None,
+) -> None:
+    """Write how fast roads are assumed to age, as CSV, to be edited and given to `plan --curves`."""
+    from app.cli import work
+    from db.plan_queries import classes_and_surfaces
+    from db.queries import find_network
+    from db.session import reading
+    from engine.curve_table import USUAL, curves_to_csv
+    from engine.deterioration import assumed_rows
+    from engine.errors import SettingsError
+
+    wanted = list(USUAL)
+    if network is not None:
+        actor = work.ready()
+        with reading() as session:
+            found = find_network(session, actor.agency_id, network)
+            if found is None:
+                raise SettingsError(f"There is no network named {network!r}.", "See: pavescope network list")
+            wanted = classes_and_surfaces(session, found.id)
+    rows = assumed_rows(wanted)
+    if out.exists():
+        raise SettingsError(f"{out} exists already.", "Name another file: edited rows are not overwritten.")
+    out.write_text(curves_to_csv(rows), encoding="utf-8")
+    say(f"{len(rows)} assumed curves are in {out}; life_years is the years until 37 of 100 points are left.")

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from app import actions, plan_actions
 from app.cli import app
+from app.cli.plan import make_and_say
 from app.layers import index_ends
 from db import plan_store
 from db.models import Network, Section, SectionResult, Survey
@@ -183,6 +184,60 @@ def test_a_named_plan_is_saved_with_wishes_scenarios_and_target(tmp_path: Path) 
     plan(tmp_path, *HOW, "--budget", 80_000, "--years", 3)
     with reading() as session:
         assert len(plan_store.plans_of(session, actor.agency_id, measured.survey)) == 1
+
+
+@both
+def test_a_plan_from_files_names_them_and_keeps_to_them(tmp_path: Path) -> None:
+    fill_measured()
+    mine, ages = tmp_path / "county bids.csv", tmp_path / "ages.csv"
+    treatments("export", mine)
+    written = CliRunner().invoke(app, ["curves", str(ages), "--network", "County"])
+    assert written.exit_code == 0 and "assumed curves are in" in written.output
+    assert "exists already" in str(CliRunner().invoke(app, ["curves", str(ages)]).exception)
+    usual = plan(tmp_path, *HOW, "--budget", 80_000, "--years", 3, "--curves", ages)
+    assert {curve["source"] for curve in usual["curves"]} == {"assumed"}
+    header, *lines = ages.read_text(encoding="utf-8").splitlines()
+    cells = [line.split(",") for line in lines]
+    ages.write_text("\n".join([header, *(",".join([*c[:2], "8", *c[3:]]) for c in cells)]), encoding="utf-8")
+    made = plan(
+        tmp_path, *HOW, "--budget", 80_000, "--years", 3, "--treatments", mine, "--curves", ages,
+        "--minimum-index", 99, "--traffic-weight", 0, "--no-carry-over",
+        "--name", "From files",
+    )  # fmt: skip
+    with reading() as session:
+        request = plan_store.get_plan(session, actions.local_actor().agency_id, made["plan_id"]).request
+    assert request["treatment_set"] == "county bids.csv"
+    assert request["minimum_index"] == {"": 99}
+    assert (request["traffic_exponent"], request["carry_over"]) == (0, False)
+    assert {curve["source"] for curve in made["curves"]} == {"agency"} and "8.0 years, agency" in made["said"]
+    assert made["without_plan"][-1]["average"] < usual["without_plan"][-1]["average"]
+    assert len(made["shortfalls"]) == 3
+    assert "class 'motorway'" in refusal(*HOW, "--minimum-index", 60, "--minimum-index", "motorway=75")
+    assert "Surveyed: index" in made["said"] and "This budget" in made["said"]
+    ages.write_text(f"{header}\nlocal,,soon,2,no,\n", encoding="utf-8")
+    assert "ages.csv: Row 1 of deterioration (local, any surface): life_years is soon" in refusal(
+        *HOW, "--curves", ages
+    )
+    assert "--minimum-index 'arterial' has no number" in refusal(*HOW, "--minimum-index", "arterial")
+
+
+@both
+def test_a_report_plans_again_only_where_something_changed() -> None:
+    measured, actor = fill_measured(), actions.local_actor()
+    chosen = {"name": "Report county", "years": 3, "yearly_budget": 80_000.0, "draws": 0}
+
+    def made(**other: Any) -> int:
+        return int(make_and_say(HOW[0], HOW[2], chosen | other, reuse=True)["plan_id"])
+
+    first = made()
+    assert made() == first
+    plan_actions.set_wish(actor, measured.sections["R2-2"], WishKind.FORBID)
+    second = made()
+    assert second != first and made() == second
+    assert made(yearly_budget=90_000.0) != second
+    with transaction() as session:
+        session.execute(update(Section).where(Section.section_key == "R1-1").values(aadt=123))
+    assert made() != second
 
 
 def forget_metres(measured: Measured) -> None:
