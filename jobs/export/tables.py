@@ -222,7 +222,7 @@ def _sheet(book: _Book, data: ExportData, name: str, most_rows: int, progress: P
 def _width(column: str) -> float:
     if column in ("reason", "error"):
         return 60
-    if column in ("section_keys", "treatment", "planned_treatment", "name", "road"):
+    if column in ("section_keys", "treatment", "planned_treatment", "later_treatment", "name", "road"):
         return 26
     return 19 if column in ("captured_at", "section_key") else 14
 

@@ -25,6 +25,7 @@ from db.storage import get_storage
 from engine.errors import SettingsError
 from engine.vocabulary import JobKind, Role
 from jobs import exporting
+from jobs.export import make_export
 from jobs.running import run_job
 from tests.integration.exports import fill_exported, save_plan
 from tests.unit.web.measured import fill_measured
@@ -114,10 +115,10 @@ def test_a_file_asked_for_without_a_plan_has_none_though_one_is_made_before_its_
 @one
 def test_a_file_counts_from_when_its_data_were_read(monkeypatch: pytest.MonkeyPatch) -> None:
     filled = fill_measured()
-    make, changed = exporting.make_export, []
+    changed: list[datetime] = []
 
     def make_slowly(*given: Any, **how: Any) -> Any:
-        made = make(*given, **how)
+        made = make_export(*given, **how)
         changed.append(utc_now())  # somebody changes the results while the file is written
         return made
 

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from engine.plan_words import SCENARIO_NAMES
+from jobs.export.fields import FIELDS, field
 from jobs.export.gis import write_shapefile
 from jobs.export.inspections import write_inspections
-from jobs.export.rows import TABLES, heading, meaning_of, rows_of
+from jobs.export.rows import OWN_WORDS, TABLES, heading, meaning_of, rows_of
 from jobs.export.tables import write_csv, write_excel, write_sections_csv
 from tests.unit.export.made_up import HOSTILE, made_up_export
 from tests.unit.export.planned_network import planned_network
@@ -108,6 +109,12 @@ def test_without_results_and_plan_there_are_heads_only(tmp_path: Path) -> None:
     book = workbook(tmp_path, empty=True, planned=False)
     assert book["Sections"].max_row == 1 and book["Distresses"].max_row == 1
     assert "Year plan" not in book.sheetnames
+
+
+def test_maps_and_tables_explain_columns_alike() -> None:
+    assert not set(OWN_WORDS) & set(FIELDS)
+    assert field("benefit_cost")[1:] == ("per 1,000 of cost", "benefit for each 1,000 of cost")
+    assert heading("later_cost", "USD") == "Later cost (USD)" and heading("fixed") == "Pinned"
 
 
 def test_every_column_is_explained() -> None:
