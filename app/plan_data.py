@@ -17,6 +17,7 @@ from app.identity import current_actor
 from db import plan_queries, plan_store
 from db.models import Job, Plan, Section, Survey
 from db.session import reading
+from engine.deterioration import Deterioration, fit_curves
 from engine.errors import SettingsError
 from engine.treatments import UNITS, Treatment
 from engine.vocabulary import JobKind
@@ -200,6 +201,17 @@ def plan_jobs(survey_id: int) -> list[dict[str, Any]]:
     )
     with reading() as session:
         return [dict(row) for row in session.execute(statement).mappings()]
+
+
+def fitted_curves(survey_id: int) -> tuple[Deterioration, ...]:
+    """Curves that the network's repeated surveys tell: see `engine.deterioration.fit_curves`."""
+    return _fitted_curves(survey_id, data.version_of(survey_id))
+
+
+@st.cache_data(max_entries=20, show_spinner=False)
+def _fitted_curves(survey_id: int, version: str) -> tuple[Deterioration, ...]:
+    with reading() as session:
+        return fit_curves(plan_queries.repeated_surveys(session, survey_id))
 
 
 def everything_cost(survey_id: int, treatments: Sequence[Treatment]) -> float:

@@ -49,11 +49,12 @@ def _new_draft(source: str | None, request: Mapping[str, Any] | None, everything
     values: dict[str, Any] = {
         "budget": top // 10, "no_limit": False, "years": 5, "first_year": next_year(),
         "treatment_set": READY_SET, "currency": "USD", "carry_over": True, "preventive_share": None,
-        "target_percent": None, "traffic_exponent": 1.0, "minimum_index": {}, "name": "",
+        "target_percent": None, "traffic_exponent": 1.0, "minimum_index": {}, "curves": [], "name": "",
     }  # fmt: skip
     if request is not None:
         budget = request["yearly_budget"]
         values |= {name: request[name] for name in KEPT}
+        values["curves"] = [dict(row) for row in request.get("curves", ())]
         values["no_limit"] = budget is None
         values["budget"] = values["budget"] if budget is None else round(budget)
         values["minimum_index"] = {
@@ -72,6 +73,7 @@ def asked_for(values: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: values[name] for name in KEPT},
         "minimum_index": dict(values["minimum_index"]),
+        "curves": tuple(dict(row) for row in values["curves"]),
         "yearly_budget": None if values["no_limit"] else float(values["budget"]),
     }
 

@@ -134,7 +134,10 @@ def without_project(sections: pd.DataFrame) -> None:
     left = sections[sections["year"].isna()]
     if left.empty:
         return
-    with st.expander(f"{len(left):,} sections without a project", icon=":material/do_not_disturb_on:"):
+    with st.expander(
+        f"{len(left):,} {'section' if len(left) == 1 else 'sections'} without a project",
+        icon=":material/do_not_disturb_on:",
+    ):
         st.dataframe(
             left[["reason"]].reset_index(), hide_index=True, height=min(420, 38 + 35 * len(left)),
             column_config={

@@ -9,7 +9,7 @@ from plotly.subplots import make_subplots
 
 from app.components.messages import plain
 from app.components.plan_charts import OWN, PAPER, SCENARIO_OF, SCENARIOS, scenario_name
-from app.components.plan_money import money
+from app.components.plan_money import money, short_money
 from app.components.text import MISSING, number
 
 SAME_MONEY = 0.02
@@ -128,12 +128,15 @@ def _chart(rows: list[dict[str, Any]], currency: str, last: int) -> None:
     for place, (_, name) in enumerate(parts, 1):
         figure.add_bar(
             x=[row[name] for row in rows], y=labels, orientation="h", marker={"color": colours},
-            texttemplate="%{x:,.3s}", textposition="outside", cliponaxis=False,
+            text=[
+                number(row[name], 1) if name == "objective" else short_money(row[name], "") for row in rows
+            ],
+            textposition="outside", cliponaxis=False,
             hovertemplate="%{y}: %{x:,.0f}<extra></extra>", row=1, col=place,
         )  # fmt: skip
         # Room for the number beside the longest bar.
         longest = max(row[name] for row in rows)
-        figure.update_xaxes(range=[0, 1.25 * longest or 1], row=1, col=place)
+        figure.update_xaxes(range=[0, 1.4 * longest or 1], row=1, col=place)
     figure.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False)
     figure.update_yaxes(fixedrange=True, autorange="reversed")
     figure.update_annotations(font={"size": 13})

@@ -7,8 +7,10 @@ import pandas as pd
 import streamlit as st
 
 from app.components.messages import plain, show_error
+from app.components.plan_ageing import ageing_editor, ageing_lines, edited_rows
 from app.components.plan_draft import SLIDER_STEPS, Draft
 from app.components.plan_money import money, read_amount
+from engine.deterioration import Deterioration
 from engine.errors import SettingsError
 from engine.plan_inputs import LONGEST_PLAN_YEARS
 from engine.plan_request import LONGEST_CURRENCY
@@ -17,14 +19,16 @@ MOST_CLASSES = 8
 EMPTY_IS_NONE = "Leave it empty to ask for none."
 
 
-def plan_inputs(draft: Draft, sets: Sequence[Mapping[str, Any]], classes: Sequence[str]) -> bool:
+def plan_inputs(
+    draft: Draft, sets: Sequence[Mapping[str, Any]], table: pd.DataFrame, fitted: Sequence[Deterioration]
+) -> bool:
     """Draw the inputs and write what they say into the draft's values; returns whether a plan with them was
     asked for.
 
     Args:
         draft: of `plan_draft.current_draft`.
         sets: of `app.plan_data.treatment_sets`.
-        classes: road classes of the network.
+        table: of `data.section_table`; fitted: of `app.plan_data.fitted_curves`.
     """
     values, key = draft["values"], f"plan-{draft['serial']}"
     _budget(draft, key)
@@ -53,7 +57,7 @@ def plan_inputs(draft: Draft, sets: Sequence[Mapping[str, Any]], classes: Sequen
         "Currency", values["currency"], max_chars=LONGEST_CURRENCY, key=f"{key}-currency",
         help="Of the budget and of the set's unit costs. It names the money, nothing is converted.",
     )  # fmt: skip
-    return _more(values, key, classes)
+    return _more(values, key, table, fitted)
 
 
 def set_is_there(draft: Draft, sets: Sequence[Mapping[str, Any]]) -> bool:
@@ -119,7 +123,7 @@ def _typed(draft: Draft, text: str, slider: str) -> None:
     st.session_state[slider] = min(budget, draft["top"])
 
 
-def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> bool:
+def _more(values: dict[str, Any], key: str, table: pd.DataFrame, fitted: Sequence[Deterioration]) -> bool:
     """What is rarely changed; it counts once it is sent. Returns whether it was just now."""
     with st.expander("More settings", icon=":material/tune:"), st.form(f"{key}-more", border=False):
         cells = st.columns(3)
@@ -139,7 +143,9 @@ def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> bool:
             "Weight of traffic", 0.0, 1.0, float(values["traffic_exponent"]), 0.1, key=f"{key}-traffic",
             help="1: a road with twice the vehicles counts twice. 0: every kilometre counts alike.",
         )  # fmt: skip
-        minimum = _minimum(values["minimum_index"], key, classes)
+        minimum = _minimum(values["minimum_index"], key, road_classes(table))
+        lines = ageing_lines(table, fitted, values["curves"])
+        edited = ageing_editor(lines, f"{key}-ageing")
         left, right = st.columns([1.2, 1.8], vertical_alignment="bottom")
         carry = left.checkbox(
             "Money left over may be spent in later years", values["carry_over"], key=f"{key}-carry"
@@ -154,6 +160,7 @@ def _more(values: dict[str, Any], key: str, classes: Sequence[str]) -> bool:
                 preventive_share=None if share is None else share / 100,
                 target_percent=None if target is None else float(target),
                 traffic_exponent=traffic, minimum_index=minimum, carry_over=carry, name=name,
+                curves=edited_rows(lines, edited, values["curves"]),
             )  # fmt: skip
     return sent
 

@@ -64,21 +64,22 @@ def plan_head(listed: Mapping[str, Any], made: Mapping[str, Any], projects: int,
             "conditions and costs are those of then. Make the plan again, or show the other analysis on the "
             "survey's page."
         )
-    cells = st.columns(4)
+    # Not columns: amounts of money would be cut off in narrow ones.
+    cells = st.container(horizontal=True)
     first = result["cost_by_year"][0]
     now, last = result["condition_now"], result["condition_by_year"][-1]
     whole, of_first = result["total_cost"], first["cost"]
-    for cell, label, value, under, more in (
-        (cells[0], "Projects", f"{projects:,}", f"{unplanned:,} sections without one", None),
-        (cells[1], f"Cost {years[0]} to {years[-1]}", short_money(whole, currency), "",
+    for label, value, under, more in (
+        ("Projects", f"{projects:,}", f"{unplanned:,} section{'s'[: unplanned != 1]} without one", None),
+        (f"Cost {years[0]} to {years[-1]}", short_money(whole, currency), "",
          plain(money_in_full(whole, currency))),
-        (cells[2], f"Of it in {first['year']}", short_money(of_first, currency), "",
+        (f"Of it in {first['year']}", short_money(of_first, currency), "",
          plain(money_in_full(of_first, currency))),
-        (cells[3], "Mean condition index", f"{now['average']:.0f} → {last['average']:.0f}",
+        ("Mean condition index", f"{now['average']:.0f} → {last['average']:.0f}",
          f"without a plan {number(result['without_plan'][-1]['average'], 0)}",
          f"By length, at the start of {years[0]} and at the end of {years[-1]}."),
     ):  # fmt: skip
-        cell.metric(
+        cells.metric(
             label, value, delta=under or None, delta_color="off", delta_arrow="off", border=True,
             height="stretch", help=more,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from app import data, plan_data
@@ -16,7 +17,7 @@ from app.components.plan_list import list_plans
 from app.components.plan_places import places_and_projects
 from app.components.plan_ready import changed_since, ready_to_plan
 from app.components.plan_scenarios import compare_scenarios
-from app.components.plan_settings import plan_inputs, road_classes, set_is_there
+from app.components.plan_settings import plan_inputs, set_is_there
 from app.components.plan_solving import arrived, ask, has_changed, show_progress
 from app.plan_actions import READY_SET
 from app.plan_pruning import own_name
@@ -48,10 +49,10 @@ def choose_plan(survey_id: int) -> dict[str, Any] | None:
     return made
 
 
-def settings(survey_id: int, draft: Draft, classes: list[str], has_plan: bool) -> None:
+def settings(survey_id: int, draft: Draft, table: pd.DataFrame, has_plan: bool) -> None:
     """The inputs; a change asks for the plan anew."""
     sets = plan_data.treatment_sets()
-    sent = plan_inputs(draft, sets, classes)
+    sent = plan_inputs(draft, sets, table, plan_data.fitted_curves(survey_id))
     there = set_is_there(draft, sets)
     if there and (sent or has_changed(draft)):
         ask(survey_id, draft)
@@ -113,7 +114,7 @@ def draw() -> None:
     links.page_link("views/priorities.py", label="Priorities", icon=":material/flag:", query_params=address)
     known = treatments_from_values(made["request"]["treatments"]) if made else TREATMENT_SETS[READY_SET]
     draft = current_draft(survey_id, made, plan_data.everything_cost(survey_id, known))
-    settings(survey_id, draft, road_classes(table), made is not None)
+    settings(survey_id, draft, table, made is not None)
     working = show_progress(survey_id, draft)
     if made is None:
         return

@@ -80,7 +80,7 @@ def draw() -> None:
     if surveys.empty:
         first_steps()
         return
-    left, right, _ = st.columns([2, 2, 3])
+    left, right, _ = st.columns([2, 3, 2])
     with left:
         survey_id = choose_survey(surveys)
     version = data.version_of(survey_id)

@@ -60,7 +60,7 @@ def picture(page: Page, name: str) -> None:
 def set_budget(page: Page, budget: int) -> None:
     """Type a budget and wait for the plan that it makes."""
     before = len(budgets())
-    box = page.get_by_role("spinbutton", name=re.compile("^Budget a year"))
+    box = page.get_by_role("textbox", name=re.compile("^Budget a year"))
     box.fill(str(budget))
     box.press("Enter")
     page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")

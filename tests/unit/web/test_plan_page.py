@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
 
 from app import data, identity, plan_actions, plan_data, plan_pruning
+from app.components.plan_ageing import ageing_lines, edited_rows
 from app.components.plan_charts import budget_line, scenario_lines, treatment_looks
-from app.components.plan_draft import NO_COSTS_TOP, SLIDER_STEPS, slider_top
+from app.components.plan_draft import NO_COSTS_TOP, SLIDER_STEPS, _new_draft, slider_top
 from app.components.plan_figures import gap_words, moments_of
 from app.components.plan_map import _Projects, map_config
 from app.components.plan_money import MOST, money, read_amount, short_money
@@ -22,6 +23,7 @@ from app.components.plan_scenarios import against_worst_first, scenario_rows
 from app.plan_actions import PlanRequest
 from db.models import Agency, ExportedFile, Job, Network, Plan, Section, SectionResult, Survey
 from db.session import reading, transaction
+from engine.deterioration import Deterioration
 from engine.errors import SettingsError
 from engine.treatment_sets import TREATMENT_SETS
 from engine.treatments import Treatment
@@ -251,6 +253,32 @@ def test_more_settings_count_when_they_are_sent(measured: Measured) -> None:
     assert again["name"] == "The same again" and again["target_percent"] == 60.0
     assert "Prevention first (30 %)" in str(page.table[1].value.columns.to_list())
     assert len(plan_jobs()) == 3
+
+
+def test_how_roads_age_can_be_changed_where_it_is_not_fitted(measured: Measured) -> None:
+    table = data.section_table(measured.survey, data.version_of(measured.survey))
+    fitted = (
+        Deterioration("main", "asphalt", 18.0, source="fitted", pairs=12, scale_low=15.5, scale_high=21),
+    )
+    lines = ageing_lines(table, fitted, ())
+    assert list(lines["said"]) == ["assumed", "fitted from 12 sections (15.5 to 21.0 years)"]
+    free = lines[lines["source"] != "fitted"].copy()
+    assert edited_rows(lines, free, ()) == []
+    free["life_years"] = 33.0
+    own = edited_rows(lines, free, ())
+    assert [(row["functional_class"], row["surface"], row["life_years"]) for row in own] == [
+        ("local", None, 33.0)
+    ]
+    again = ageing_lines(table, fitted, own).set_index("functional_class")
+    assert again.loc["local", "said"] == "your agency's" and again.loc["main", "life_years"] == 18.0
+    # The rows reach the plan, which opens with them again.
+    made = plan_data.plan(make(measured.survey, curves=tuple(own)))
+    assert [curve["source"] for curve in made["result"]["curves"]].count("agency") == 1
+    draft = _new_draft("x", made["request"], 1.0)
+    assert draft["values"]["curves"][0]["life_years"] == 33.0
+    page = open_page("plan", survey=measured.survey)
+    press(page, "Plan with these settings")
+    assert [row["life_years"] for row in plan_jobs()[-1].parameters["curves"]] == [33.0]
 
 
 def test_what_cannot_be_planned_is_refused_and_loses_nothing(measured: Measured) -> None:
