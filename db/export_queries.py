@@ -169,7 +169,7 @@ def distress_rows(session: Session, survey_id: int) -> Iterator[Sequence[Row[Any
 def photo_with_result(session: Session, agency_id: int, photo_id: int) -> Row[Any] | None:
     """content_hash and original_name of an agency's photo, and result_id, mask_hash and error of its shown
     result, None where it has none; None where the agency has no such photo."""
-    found: Row[Any] | None = session.execute(
+    row: Any = session.execute(
         select(
             SurveyImage.content_hash,
             SurveyImage.original_name,
@@ -181,6 +181,7 @@ def photo_with_result(session: Session, agency_id: int, photo_id: int) -> Row[An
         .outerjoin(AnalysisResult, SHOWN_RESULT)
         .where(SurveyImage.id == photo_id, Survey.agency_id == agency_id)
     ).one_or_none()
+    found: Row[Any] | None = row
     return found
 
 
