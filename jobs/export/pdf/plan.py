@@ -62,8 +62,7 @@ def year_plan(facts: Facts, width: float) -> list[Flowable]:
         story += [
             _cost_chart(facts, width),
             space(8),
-            _year_table(facts, width),
-            paragraph(work_words(facts), "note"),
+            KeepTogether([_year_table(facts, width), paragraph(work_words(facts), "note")]),
         ]
         missed = [safe(line["reason"], 300) for line in facts.plan.get("shortfalls", [])]
         story += [*bullets(missed[:MOST_SHORTFALLS]), space(6)]
@@ -117,9 +116,9 @@ def money_words(facts: Facts) -> str:
     if objective and bound is not None and facts.plan.get("strategy") == "optimal":
         more = bound / objective - 1
         budget += (
-            " No plan with this money gains more."
+            " No plan with this money has more benefit."
             if more < 0.0005
-            else f" No plan with this money gains over {100 * more:.2g} % more than this one."
+            else f" No plan with this money has over {100 * more:.2g} % more benefit."
         )
     return f"{budget} Costs are in today’s money.{_unused_words(facts)}"
 
@@ -152,7 +151,7 @@ def _unused_words(facts: Facts) -> str:
         words.append("what is left is kept for later years, where it does more")
     if rest:
         when = f"in {years_words(rest)} there" if kept else "there"
-        words.append(f"by the plan’s curves and treatments {when} is no more to gain with it")
+        words.append(f"by the plan’s curves and treatments {when} is no more benefit to be had with it")
     return f"{text}: {'; '.join(words)}."
 
 

@@ -134,7 +134,7 @@ def kilometres(metres: float | None) -> str:
     """`12.3 km`, or `850 m` below one kilometre."""
     if metres is None:
         return MISSING
-    return number(metres, 0, "m") if abs(metres) < 1000 else number(metres / 1000, 1, "km")
+    return number(metres, 0, "m") if abs(metres) < 999.5 else number(metres / 1000, 1, "km")
 
 
 def chainage(metres: float | None) -> str:

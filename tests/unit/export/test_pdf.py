@@ -23,6 +23,7 @@ from jobs.export.pdf.maps import RoadMap
 from jobs.export.pdf.style import (
     clean,
     fitted,
+    kilometres,
     load_fonts,
     money,
     number,
@@ -327,6 +328,7 @@ def test_words() -> None:
     assert number(None) == number(float("nan")) == "–"
     assert money(1_234_567, "EUR") == "1,234,567 EUR"
     assert money(12.4, "") == "12"
+    assert (kilometres(999.4), kilometres(999.7)) == ("999 m", "1.0 km")
     assert compact(2_500_000) == "2.5 M"
     assert clean("a\x00\u202e\ud800b\nc 東") == "ab c □"
     assert safe("<&>") == "&lt;&amp;&gt;"
