@@ -9,25 +9,22 @@ import streamlit as st
 from app.components.messages import plain
 from app.components.plan_money import benefit_words, money, ratio_words
 from app.components.section_table import download
-from app.components.spreadsheet import to_csv
 from app.components.text import chainage, number
+from engine.project_table import projects_csv
 
 STAYS = (
     "How often the project stays in the plan when each section's condition is drawn from its 90 % interval."
 )
 
 
-def projects_csv(projects: pd.DataFrame, currency: str) -> bytes:
-    """All projects with units in the columns' names."""
-    money_columns = ("cost", "mobilisation", "equivalent_annual_cost", "cost_of_delay")
-    out = projects.assign(section_keys=projects["section_keys"].map(" ".join))
-    out = out.rename(columns={name: f"{name} [{currency}]" for name in money_columns})
-    return to_csv(
-        out.rename(columns={
-            "benefit": "benefit [index x km x years]",
-            "benefit_cost": f"benefit_cost [for each 1,000 {currency}]",
-        })
-    )  # fmt: skip
+def plan_csv(made: Mapping[str, Any], projects: pd.DataFrame) -> bytes:
+    """Projects of `plan_data.project_table` as in the exported files."""
+    source = {
+        "survey": str(made["result"].get("survey", "")),
+        "plan": str(made["name"]),
+        "plan_made_at": f"{made['created_at']:%Y-%m-%dT%H:%M:%SZ}",
+    }
+    return projects_csv(projects.to_dict("records"), str(made["request"]["currency"]), source)
 
 
 def project_list(made: Mapping[str, Any], projects: pd.DataFrame) -> int | None:
@@ -46,7 +43,7 @@ def project_list(made: Mapping[str, Any], projects: pd.DataFrame) -> int | None:
     with cells[3]:
         download(
             "Projects as CSV", f"plan-{made['id']}-projects.csv",
-            lambda: projects_csv(shown, currency), f"{key}-csv",
+            lambda: plan_csv(made, shown), f"{key}-csv",
         )  # fmt: skip
     if shown.empty:
         st.write("No project passes the filters.")

@@ -20,11 +20,11 @@ from app.components.priorities_table import (
     condition_csv,
     condition_list,
     project_list,
-    projects_csv,
     unplanned_csv,
     unplanned_list,
 )
 from app.components.section_table import download
+from engine.project_table import projects_csv
 from engine.vocabulary import WishKind
 
 YEARS_AHEAD = 10
@@ -137,7 +137,7 @@ def _projects_tab(
     download(
         f"Download as CSV ({len(shown):,} projects)",
         f"priorities-{chosen.survey_id}.csv",
-        lambda: projects_csv(shown, comments_of(chosen.wishes), currency, source),
+        lambda: projects_csv(shown.to_dict("records"), currency, source, comments_of(chosen.wishes)),
         key="projects-csv",
     )
 

@@ -176,29 +176,6 @@ def _with_source(table: pd.DataFrame, source: Mapping[str, str]) -> bytes:
     return to_csv(table.assign(**source))
 
 
-def projects_csv(
-    projects: pd.DataFrame, comments: Mapping[str, str], currency: str, source: Mapping[str, str]
-) -> bytes:
-    """All of the projects; `comments` by section key, `source` becomes the last columns."""
-    heads = {
-        "cost": f"cost_{currency}",
-        "mobilisation": f"mobilisation_{currency}",
-        "equivalent_annual_cost": f"equivalent_annual_cost_{currency}",
-        "cost_of_delay": f"cost_of_delay_{currency}",
-        "benefit": "benefit_index_km_years",
-        "benefit_cost": f"benefit_per_1000_{currency}",
-    }
-    out = projects.assign(
-        section_keys=projects["section_keys"].map(" | ".join),
-        comments=[
-            " | ".join(comments[key] for key in keys if key in comments) for keys in projects["section_keys"]
-        ],
-    )
-    first = ["rank", "year", "treatment", "road", "section_keys"]
-    rest = [column for column in out if column not in (*first, "reason", "comments", "sections")]
-    return _with_source(out[[*first, *rest, "reason", "comments"]].rename(columns=heads), source)
-
-
 def unplanned_csv(sections: pd.DataFrame, comments: Mapping[str, str], source: Mapping[str, str]) -> bytes:
     """All of the sections without a project."""
     out = sections[[*PLACE, "condition_index", "reason"]].copy()

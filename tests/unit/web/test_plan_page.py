@@ -17,7 +17,7 @@ from app.components.plan_draft import NO_COSTS_TOP, SLIDER_STEPS, _new_draft, sl
 from app.components.plan_figures import gap_words, moments_of
 from app.components.plan_map import _Projects, map_config
 from app.components.plan_money import MOST, money, read_amount, short_money
-from app.components.plan_projects import projects_csv
+from app.components.plan_projects import plan_csv
 from app.components.plan_ready import changed_since
 from app.components.plan_scenarios import against_worst_first, scenario_rows
 from app.plan_actions import PlanRequest
@@ -25,6 +25,7 @@ from db.models import Agency, ExportedFile, Job, Network, Plan, Section, Section
 from db.session import reading, transaction
 from engine.deterioration import Deterioration
 from engine.errors import SettingsError
+from engine.project_table import PROJECT_COLUMNS
 from engine.treatment_sets import TREATMENT_SETS
 from engine.treatments import Treatment
 from engine.vocabulary import JobKind, JobState
@@ -404,10 +405,12 @@ def test_the_comparison_has_each_plan_once(measured: Measured) -> None:
     assert list(scenario_lines(worst)) == ["own", "budget", "nothing"]
 
 
-def test_the_csv_of_projects_names_units_and_defuses_formulas(measured: Measured) -> None:
-    projects = plan_data.project_table(make(measured.survey)).assign(road="=1+1")
-    text = projects_csv(projects, "USD").decode("utf-8-sig")
-    assert "cost [USD]" in text.splitlines()[0] and "'=1+1" in text and ",=1+1" not in text
+def test_the_csv_of_projects_is_that_of_the_exports_and_defuses_formulas(measured: Measured) -> None:
+    plan_id = make(measured.survey)
+    text = plan_csv(plan_data.plan(plan_id), plan_data.project_table(plan_id).assign(road="=1+1"))
+    head, line = text.decode("utf-8-sig").splitlines()[:2]
+    assert head.startswith(",".join(PROJECT_COLUMNS)) and head.endswith("survey,plan,plan_made_at")
+    assert ",USD," in line and "'=1+1" in line and ",=1+1" not in line
 
 
 def test_everything_cost_counts_what_suits_at_its_dearest(measured: Measured) -> None:

@@ -19,11 +19,12 @@ from app.components import priorities_rows as rows
 from app.components import priorities_table
 from app.components.measures import AREA_SHARE, INDEX
 from app.components.priorities_plan import answers_of, comments_of
-from app.components.priorities_table import condition_csv, projects_csv
+from app.components.priorities_table import condition_csv
 from app.components.section_table import add_grades
 from app.plan_actions import PlanRequest
 from db.models import AuditEvent, Section, SectionResult, Survey, User, UserRole
 from db.session import reading, transaction
+from engine.project_table import projects_csv
 from engine.vocabulary import Role, WishKind
 from jobs.planning import make_plan, store_plan
 from tests.unit.web.measured import UNSURVEYED, Measured, fill_measured
@@ -344,10 +345,11 @@ def test_the_newest_plan_is_shown_and_an_older_one_can_be_chosen(measured: Measu
 def test_the_csv_has_units_and_source_and_no_formulas(measured: Measured) -> None:
     projects = plan_data.project_table(planned(measured, currency="EUR"))
     key = projects["section_keys"][0][0]
-    text = projects_csv(projects, {key: "=HYPERLINK(1)"}, "EUR", {"survey": "@May", "plan": "Council"})
+    source, comments = {"survey": "@May", "plan": "Council"}, {key: "=HYPERLINK(1)"}
+    text = projects_csv(projects.to_dict("records"), "EUR", source, comments)
     found = list(csv.DictReader(io.StringIO(text.decode("utf-8-sig"))))
     assert len(found) == len(projects)
-    assert float(found[0]["cost_EUR"]) == pytest.approx(projects["cost"][0])
+    assert float(found[0]["cost"]) == pytest.approx(projects["cost"][0]) and found[0]["currency"] == "EUR"
     assert found[0]["comments"] == "'=HYPERLINK(1)" and found[0]["survey"] == "'@May"
     assert found[0]["reason"] == projects["reason"][0] and found[0]["section_keys"].lstrip("'").startswith(
         tuple(measured.sections)
