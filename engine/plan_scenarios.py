@@ -32,38 +32,6 @@ class TargetError(SettingsError):
     """No money reaches the target."""
 
 
-def compare_scenarios(
-    sections: Sequence[PlanSection],
-    treatments: Sequence[Treatment],
-    settings: PlanSettings,
-    curves: Sequence[Deterioration] = (),
-    *,
-    preventive_share: float | None = None,
-    target_percent: float | None = None,
-    progress: Progress = lambda share, what: None,
-) -> list[dict[str, Any]]:
-    """Plans of the same network side by side.
-
-    Args:
-        preventive_share: also the plan that keeps this part of the money (0-1) for preventive treatments.
-        target_percent: also the least budget that keeps so much of the length good or fair.
-
-    Returns:
-        Plans as `planning.make_plan` gives them, each with `scenario`: nothing, worst-first, budget,
-        preventive, target. The first three share one bound.
-
-    Raises:
-        SettingsError: as `make_plan` and `budget_for_target`.
-    """
-    problem = prepare(sections, treatments, settings, curves)
-    best = solve(problem, progress=_part(progress, 0.0, 0.4, "This budget: "))
-    plans = _compare(problem, best, sections, preventive_share, _part(progress, 0.4, 0.6, ""))
-    if target_percent is not None:
-        plans.append(_target(problem, sections, target_percent, _part(progress, 0.6, 1.0, "")))
-    progress(1.0, "Done")
-    return plans
-
-
 def plan_and_compare(
     sections: Sequence[PlanSection],
     treatments: Sequence[Treatment],
@@ -81,9 +49,12 @@ def plan_and_compare(
 
     Args:
         scenarios: False: the asked plan alone is summed up.
+        preventive_share: also the plan that keeps this part of the money (0-1) for preventive treatments.
+        target_percent: also the least budget that keeps so much of the length good or fair.
 
     Returns:
-        The plan, and `summary_of` each scenario. A target that no money reaches is a note of the plan.
+        The plan, and `summary_of` each scenario: nothing, worst-first, budget, preventive, target. The first
+        three share one bound. A target that no money reaches is a note of the plan.
 
     Raises:
         SettingsError: as `make_plan`.

@@ -12,7 +12,7 @@ import shapely
 from PIL import Image
 
 from engine.plan_inputs import PlanSection, PlanSettings
-from engine.plan_scenarios import compare_scenarios
+from engine.plan_scenarios import plan_and_compare
 from engine.planning import make_plan
 from engine.project_table import PROJECT_COLUMNS
 from engine.treatment_sets import US_CITY_AVERAGES
@@ -118,7 +118,7 @@ def planned_network(
     if planned:
         plan = make_plan(sections, US_CITY_AVERAGES, settings, draws=20) | {"currency": "USD"}
         if scenarios:
-            beside = [_scenario(one) for one in compare_scenarios(sections, US_CITY_AVERAGES, settings)]
+            _, beside = plan_and_compare(sections, US_CITY_AVERAGES, settings)
     projects = [_project(rank, one) for rank, one in enumerate(plan["projects"] if plan else (), 1)]
     line_of = {one.key: line for one, line in zip(sections, lines, strict=True)}
     treated = [
@@ -153,13 +153,6 @@ def _request(budget: float | None, years: int) -> dict[str, Any]:
         "years": years, "yearly_budget": budget, "carry_over": True, "currency": "USD",
         "treatments": [asdict(one) for one in US_CITY_AVERAGES],
     }  # fmt: skip
-
-
-def _scenario(plan: dict[str, Any]) -> dict[str, Any]:
-    end = plan["condition_by_year"][-1]
-    kept = ("scenario", "yearly_budget", "objective", "total_cost", "preventive_share", "cost_of_delay")
-    ends = ("backlog", "remaining_life_years", "good_or_fair_percent", "average")
-    return {name: plan[name] for name in kept} | {name: end[name] for name in ends}
 
 
 class _Found:

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import SettingsError
 from engine.plan_inputs import Forbidden, PlanSection, PlanSettings
 from engine.plan_reasons import CAUSES, equivalent_annual_cost
-from engine.plan_scenarios import budget_for_target, compare_scenarios
+from engine.plan_scenarios import budget_for_target, plan_and_compare
 from engine.plan_stability import _moved
 from engine.planning import make_plan
 from engine.treatment_sets import US_CITY_AVERAGES
@@ -20,7 +20,7 @@ SETTINGS = PlanSettings(years=5, yearly_budget=250_000, time_limit_s=3.0)
 
 def test_scenarios_share_a_bound_and_stand_in_order() -> None:
     sections = road_network(3, 8)
-    plans = compare_scenarios(sections, US_CITY_AVERAGES, SETTINGS, preventive_share=0.7)
+    _, plans = plan_and_compare(sections, US_CITY_AVERAGES, SETTINGS, preventive_share=0.7)
     by_name = {plan["scenario"]: plan for plan in plans}
     nothing, worst, best = (by_name[name] for name in ("nothing", "worst-first", "budget"))
     assert nothing["bound"] == pytest.approx(worst["bound"]) == pytest.approx(best["bound"])
