@@ -1,6 +1,6 @@
 """Write the priority report of a made-up network of 500 sections: seconds, MB and memory, on 2 cores.
 
-Run: python tests/benchmarks/bench_report.py [--sections 500] [--per-road 10] [--paper A4] [--keep report.pdf]
+Run: python -m tests.benchmarks.bench_report [--sections 500] [--per-road 10] [--paper A4] [--keep report.pdf]
 Prints one line of JSON; the plan is made before the clock starts, the photos (12 MP each) are drawn within.
 """
 
