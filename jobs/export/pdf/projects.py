@@ -352,7 +352,7 @@ def _all_projects(facts: Facts, width: float) -> list[Flowable]:
             ("No.", "Where", "Year", "Treatment", "Length, m", cost, "Index", "Benefit per 1,000", "Stays"),
             rows,
             (0.6, 3.2, 0.65, 1.85, 0.9, 1.2, 0.95, 1.0, 0.7),
-            (0, 4, 5, 6, 7, 8),
+            (0, 2, 4, 5, 6, 7, 8),
             width,
             last_bold=True,
         ),

@@ -207,3 +207,12 @@ def test_a_map_is_as_high_as_its_network_needs() -> None:
     assert shape_of([shapely.LineString([(10, 59.9), (10.4, 60.1)])]) == pytest.approx(1.0, rel=1e-3)
     assert shape_of([shapely.LineString([(10, 59.9), (12, 59.9)])]) < 0.01
     assert shape_of([shapely.LineString(), None]) == 1.0
+
+
+def test_years_and_costs_are_not_torn_beside_large_amounts(tmp_path: Path, network: ExportData) -> None:
+    projects = network.projects.copy()
+    projects["cost"] = projects["cost"].round() * 10_000 + 123_456_789
+    text = text_of(written(replace(network, projects=projects), tmp_path))
+    table = text[text.rindex("Benefit per 1,000") :]
+    for project in gather(network).projects:
+        assert re.search(rf" {project['year']} {re.escape(project['treatment'])} ", table)
