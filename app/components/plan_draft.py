@@ -42,7 +42,8 @@ def current_draft(survey_id: int, made: Mapping[str, Any] | None, everything: fl
 def _new_draft(source: str | None, request: Mapping[str, Any] | None, everything: float) -> Draft:
     """serial (names the inputs), source (version of the plan), top (end of the slider), values, asked (what
     was asked for last), follow (the job that makes it), problem (why it could not be asked for), misread (why
-    the budget that was typed was not taken)."""
+    the budget that was typed was not taken), echoes (input -> value that it held before the other one of the
+    budget moved it, and when)."""
     serial = st.session_state.get(SERIAL, 0) + 1
     st.session_state[SERIAL] = serial
     top = slider_top(everything)
@@ -62,7 +63,7 @@ def _new_draft(source: str | None, request: Mapping[str, Any] | None, everything
         }
     draft: Draft = {
         "serial": serial, "source": source, "top": slider_top(max(everything, values["budget"])),
-        "values": values, "follow": None, "problem": None, "misread": None,
+        "values": values, "follow": None, "problem": None, "misread": None, "echoes": {},
     }  # fmt: skip
     draft["asked"] = asked_for(values) if request is not None else None
     return draft

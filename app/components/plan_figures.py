@@ -114,7 +114,10 @@ def _condition(made: Mapping[str, Any]) -> None:
     )
     table = pd.DataFrame(
         {
-            name: [plain_number(moment[key], digits, unit) for _, key, digits, unit, _ in rows]
+            # A date is not broken at its hyphens.
+            name.replace("-", "\u2011"): [
+                plain_number(moment[key], digits, unit) for _, key, digits, unit, _ in rows
+            ]
             for name, moment in moments_of(made, survey.get("surveyed_on")).items()
         }
         | {"What it is": [row[4] for row in rows]},

@@ -1,5 +1,6 @@
 """The inputs of a plan: budget, years, treatments, and what is rarely changed."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from engine.plan_inputs import LONGEST_PLAN_YEARS
 from engine.plan_request import LONGEST_CURRENCY
 
 MOST_CLASSES = 8
+ECHO_S = 5.0
+"""How long after one input moved the other the browser may still send the other's value of before."""
 EMPTY_IS_NONE = "Leave it empty to ask for none."
 
 
@@ -84,7 +87,7 @@ def _budget(draft: Draft, key: str) -> None:
     slider, text = f"{key}-slider", f"{key}-budget"
     st.session_state.setdefault(slider, min(values["budget"], top))
     st.session_state.setdefault(text, f"{values['budget']:,}")
-    cells = st.columns([3.6, 1.5, 1.6, 1], vertical_alignment="bottom")
+    cells = st.columns([2.9, 1.5, 1.7, 1.6], vertical_alignment="bottom")
     off, currency = values["no_limit"], values["currency"]
     cells[0].slider(
         "Budget a year", 0, top, step=max(1, top // SLIDER_STEPS), key=slider, disabled=off, format="%,d",
@@ -107,20 +110,41 @@ def _budget(draft: Draft, key: str) -> None:
 
 def _slid(draft: Draft, slider: str, text: str) -> None:
     """The slider was moved: the field says so."""
-    draft["misread"], draft["values"]["budget"] = None, int(st.session_state[slider])
-    st.session_state[text] = f"{draft['values']['budget']:,}"
+    moved = int(st.session_state[slider])
+    if _is_echo(draft, slider, moved):
+        st.session_state[slider] = min(draft["values"]["budget"], draft["top"])
+        return
+    draft["misread"], draft["values"]["budget"] = None, moved
+    _show(draft, text, f"{moved:,}")
 
 
 def _typed(draft: Draft, text: str, slider: str) -> None:
     """An amount was typed: the slider goes there, or to its end. What cannot be told changes nothing."""
+    typed = st.session_state[text]
+    if _is_echo(draft, text, typed):
+        st.session_state[text] = f"{draft['values']['budget']:,}"
+        return
     try:
-        budget = read_amount(st.session_state[text], draft["values"]["currency"])
+        budget = read_amount(typed, draft["values"]["currency"])
     except SettingsError as problem:
         draft["misread"] = problem
         return
     draft["misread"], draft["values"]["budget"] = None, budget
     st.session_state[text] = f"{budget:,}"
-    st.session_state[slider] = min(budget, draft["top"])
+    _show(draft, slider, min(budget, draft["top"]))
+
+
+def _show(draft: Draft, key: str, value: int | str) -> None:
+    """Let an input show a value, and remember the one that the browser may still send for it."""
+    if st.session_state[key] != value:
+        draft["echoes"][key] = (st.session_state[key], time.monotonic())
+        st.session_state[key] = value
+
+
+def _is_echo(draft: Draft, key: str, value: int | str) -> bool:
+    """Whether a browser that was faster than the page sends what the input held before the other moved it."""
+    before, at = draft["echoes"].get(key, (None, 0.0))
+    return bool(value == before and time.monotonic() - at < ECHO_S)
 
 
 def _more(values: dict[str, Any], key: str, table: pd.DataFrame, fitted: Sequence[Deterioration]) -> bool:
@@ -146,7 +170,7 @@ def _more(values: dict[str, Any], key: str, table: pd.DataFrame, fitted: Sequenc
         minimum = _minimum(values["minimum_index"], key, road_classes(table))
         lines = ageing_lines(table, fitted, values["curves"])
         edited = ageing_editor(lines, f"{key}-ageing")
-        left, right = st.columns([1.2, 1.8], vertical_alignment="bottom")
+        left, right = st.columns([1.8, 1.6], vertical_alignment="bottom")
         carry = left.checkbox(
             "Money left over may be spent in later years", values["carry_over"], key=f"{key}-carry"
         )

@@ -20,7 +20,7 @@ from app.components.plan_scenarios import compare_scenarios
 from app.components.plan_settings import plan_inputs, set_is_there
 from app.components.plan_solving import arrived, ask, has_changed, show_progress
 from app.plan_actions import READY_SET
-from app.plan_pruning import own_name
+from app.plan_pruning import KEPT_UNNAMED, own_name
 from engine.errors import SettingsError
 from engine.plan_request import treatments_from_values
 from engine.treatment_sets import TREATMENT_SETS
@@ -66,7 +66,8 @@ def settings(survey_id: int, draft: Draft, table: pd.DataFrame, has_plan: bool) 
         ask(survey_id, draft)
         st.rerun()
     row.caption(
-        "Every change above makes a new plan at once; earlier ones are kept at the end of the page."
+        "Every change above makes a new plan at once. The earlier ones are at the end of the page: all with "
+        f"a name, and your last {KEPT_UNNAMED} without one."
         if not first else "Set the budget, then make the first plan. After that every change makes a new one."
     )  # fmt: skip
 

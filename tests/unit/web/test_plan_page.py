@@ -183,6 +183,22 @@ def test_a_budget_beyond_the_slider_is_taken_and_stays(measured: Measured) -> No
     assert budget_box(page).value == f"{end // 2:,}"
 
 
+def test_a_browser_that_is_faster_than_the_page_changes_no_budget(measured: Measured) -> None:
+    page = open_page("plan", survey=measured.survey)
+    before = int(page.slider[0].value)
+    budget_box(page).set_value("20000").run()
+    # The slider of before comes with the next click.
+    page.slider[0].set_value(before)
+    press(page, "Make the plan")
+    assert [job.parameters["yearly_budget"] for job in plan_jobs()] == [20_000]
+    assert budget_box(page).value == "20,000" and page.slider[0].value == 20_000
+    page.slider[0].set_value(2 * before).run()
+    budget_box(page).set_value("20,000").run()  # again one of before
+    assert plan_jobs()[-1].parameters["yearly_budget"] == 2 * before
+    budget_box(page).set_value("21000").run()
+    assert plan_jobs()[-1].parameters["yearly_budget"] == 21_000
+
+
 @pytest.mark.parametrize("typed", ["1e13", "250.5", "9000000000000", "-5", "", "1,000.00"])
 def test_a_budget_that_cannot_be_told_makes_no_plan(measured: Measured, typed: str) -> None:
     make(measured.survey)

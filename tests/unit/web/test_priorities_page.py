@@ -294,7 +294,7 @@ def test_pinned_stands_only_where_the_pin_is() -> None:
             "section_keys": [("A",), ("A",), ("B",)],
         }
     )
-    wishes = [
+    wishes: list[dict[str, Any]] = [
         {"section_key": "A", "kind": WishKind.PIN, "treatment": "Overlay", "year": 2028},
         {"section_key": "B", "kind": WishKind.PIN, "treatment": "Overlay", "year": 2027},
         {"section_key": "B", "kind": WishKind.FORBID, "treatment": None, "year": 2029},
