@@ -136,7 +136,7 @@ def _chart(rows: list[dict[str, Any]], currency: str, last: int) -> None:
         )  # fmt: skip
         # Room for the number beside the longest bar.
         longest = max(row[name] for row in rows)
-        figure.update_xaxes(range=[0, 1.4 * longest or 1], row=1, col=place)
+        figure.update_xaxes(range=[0, 1.8 * longest or 1], row=1, col=place)
     figure.update_xaxes(fixedrange=True, showticklabels=False, showgrid=False)
     figure.update_yaxes(fixedrange=True, autorange="reversed")
     figure.update_annotations(font={"size": 13})

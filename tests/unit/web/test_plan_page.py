@@ -185,7 +185,8 @@ def test_a_budget_beyond_the_slider_is_taken_and_stays(measured: Measured) -> No
 
 def test_a_browser_that_is_faster_than_the_page_changes_no_budget(measured: Measured) -> None:
     page = open_page("plan", survey=measured.survey)
-    before = int(page.slider[0].value)
+    slider: Any = page.slider[0]
+    before = int(slider.value)
     budget_box(page).set_value("20000").run()
     # The slider of before comes with the next click.
     page.slider[0].set_value(before)
