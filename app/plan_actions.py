@@ -22,6 +22,7 @@ from db.session import transaction
 from engine.deterioration import curves_from_rows, rows_from_curves
 from engine.errors import SettingsError
 from engine.plan_request import ALL_CLASSES, check_request, treatments_to_values
+from engine.treatment_sets import TREATMENT_SETS
 from engine.treatments import Treatment, check_treatments
 from engine.vocabulary import JobKind, Role, WishKind
 from jobs import queue
@@ -166,6 +167,8 @@ def save_treatments(actor: Actor, name: str, treatments: Sequence[Treatment], ve
     """
     require(actor, Role.ENGINEER, "change treatments")
     name = clean_name(name, "set of treatments")
+    if name in TREATMENT_SETS:
+        raise SettingsError(f"{name!r} is a ready set, which stays as it is.", "Choose another name.")
     check_treatments(treatments)
     rows = treatments_to_values(treatments)
     taken = SettingsError(f"There is a set named {name!r} already.", "Choose another name.")

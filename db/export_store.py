@@ -48,8 +48,8 @@ def exports_of(session: Session, agency_id: int, survey_id: int) -> list[dict[st
 
     Returns:
         id, format, file_name, size_bytes, created_at, read_at (later changes are not in it), by (name or
-        None), plan_id, plan (name or ""), provenance, job_id; stale: whether the survey shows another analysis
-        now.
+        None), plan_id, plan (name or ""), provenance, job_id; stale: whether the survey shows another
+        analysis now.
     """
     rows = session.execute(
         select(ExportedFile, User.name, Survey.shown_settings_hash, Checkpoint.content_hash)

@@ -163,7 +163,11 @@ def _cracks(sections: list[PlanSection]) -> str:
     if most == "pothole":
         return ", with potholes"
     words = "cracks of no known type" if most == "crack" else f"{most} cracking"
-    return f", mostly {words} (density {amounts[most]:.2g} %)"
+    return f", mostly {words} (density {_percent(amounts[most])} %)"
+
+
+def _percent(value: float) -> str:
+    return f"{value:.0f}" if value >= 9.5 else f"{value:.1f}"
 
 
 def _instead(options: Options, project: dict[str, Any], rows: Whole, action: int) -> str:

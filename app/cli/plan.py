@@ -90,7 +90,7 @@ def plan(
         "preventive_share": preventive_share,
         "target_percent": target,
         "currency": currency,
-        "scenarios": name is not None or target is not None or preventive_share is not None,
+        "scenarios": bool(name) or target is not None or preventive_share is not None,
         "draws": draws,
     }
     values = make_and_say(network, survey, chosen)
@@ -159,8 +159,11 @@ def make_and_say(network: str, survey: str, chosen: dict[str, Any], *, reuse: bo
     _say_plan(values)
     if asked.scenarios:
         _say_scenarios(made.scenarios, asked.currency)
-    if ids:
-        say(f"Saved as {made.request['name']!r}.")
+    say(
+        f"Saved as {made.request['name']!r}."
+        if ids
+        else "Not saved: give it a --name to see it on the pages."
+    )
     return values
 
 

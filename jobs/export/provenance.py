@@ -129,7 +129,8 @@ def _plan_notes(shown: Any, plan: Plan) -> Iterator[str]:
             "numbers do not follow from the sections here."
         )
     yield "Projects are ranked in the plan's order: by year, then by benefit for the money."
-    if any(curve.get("source") == "assumed" for curve in plan.result.get("curves", ())):
-        yield "How fast the roads lose condition is assumed."
+    assumed = [curve.get("source") == "assumed" for curve in plan.result.get("curves", ())]
+    if any(assumed):
+        yield f"How fast {'the' if all(assumed) else 'some of the'} roads lose condition is assumed."
     for note in plan.result.get("notes", ()):
         yield str(note)

@@ -35,6 +35,7 @@ TORCH_FREE = [
     "app.section_data",
     "app.plan_actions",
     "app.plan_data",
+    "app.plan_pruning",
     "app.priorities_data",
     "app.export_actions",
     "app.cli",
