@@ -283,7 +283,7 @@ SCENARIOS = {
 
 def _budget_words(scenario: dict[str, Any]) -> str:
     if scenario["scenario"] == "nothing":
-        return "only what is pinned" if scenario["pinned"] else "nothing"
+        return "only what is pinned" if scenario["pinned"] else "–"
     return "no limit" if scenario["yearly_budget"] is None else f"{scenario['yearly_budget']:,.0f}"
 
 

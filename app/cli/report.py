@@ -79,7 +79,7 @@ def _network(actor: "Actor", given: str) -> str:
     file = Path(given)
     if not file.is_file():
         return given
-    if file.stem in [row["name"] for row in network_data.list_networks(actor.agency_id)]:
+    if file.stem in [row["network"] for row in network_data.list_networks(actor.agency_id)]:
         say(f"The network {file.stem!r} is there already.")
     else:
         import_network(file, file.stem)
