@@ -58,7 +58,7 @@ def report(
     if gsd is None:
         _camera(actor, survey_id, survey, camera, lane_width)
     analyse(survey, wait=True)
-    planned = f"Report {out.stem}"
+    planned = f"Plan for {out.name}"
     chosen = {
         "name": planned,
         "years": years,
