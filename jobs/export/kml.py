@@ -35,7 +35,9 @@ def write_kml(data: ExportData, path: Path, progress: Progress = no_progress) ->
     with whole_file(path) as unfinished, unfinished.open("w", encoding="utf-8") as file:
         file.write('<?xml version="1.0" encoding="UTF-8"?>\n<kml xmlns="http://www.opengis.net/kml/2.2">\n')
         file.write(f"<Document>\n{_element('name', data.provenance['survey'])}")
-        file.write(_element("description", provenance_text(data.provenance)))
+        # Viewers read a description as HTML: its own text is escaped once for that, once more for XML.
+        said = escape(plain_text(provenance_text(data.provenance))).replace("\n", "<br>\n")
+        file.write(_element("description", said))
         styles = {layer.name: _style_of(layer) for layer in layers}
         for name, style in styles.items():
             file.writelines(_styles(name, style))

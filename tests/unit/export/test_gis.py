@@ -290,7 +290,9 @@ def test_kml_is_coloured_by_class_and_year(tmp_path: Path) -> None:
     assert {url[1:] for urls in used for url in urls if url} <= set(colours)
     # aabbggrr: pale yellow, as on the pages.
     assert colours["sections-good"] == "ff25e7fd"
-    assert SHA in (root.findtext(f"{KML}Document/{KML}description") or "")
+    said = root.findtext(f"{KML}Document/{KML}description") or ""
+    # Viewers read it as HTML.
+    assert SHA in said and "<br>" in said and "<" not in said.replace("<br>", "")
     read = gpd.read_file(path, layer="Sections")
     assert read.crs.to_epsg() == 4326
     assert read["Name"].tolist() == [CLEAN, "S1", "S2", "S3"]
