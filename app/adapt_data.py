@@ -10,7 +10,7 @@ from app.identity import current_actor
 from db import queries
 from db.checkpoint_queries import get_checkpoint, list_checkpoints, list_comparisons
 from db.models import AnalysisResult, Checkpoint, Job, Survey, SurveyImage
-from db.session import reading
+from db.session import database_now, reading
 from db.settings import get_settings
 from db.storage import get_storage
 from engine.errors import InvalidImageError
@@ -32,6 +32,7 @@ JOB_COLUMNS = (
     Job.progress_total,
     Job.progress_message,
     Job.cancel_requested,
+    (Job.lease_until < database_now()).label("silent"),
     Job.error,
     Job.traceback,
     Job.created_at,

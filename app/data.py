@@ -33,7 +33,7 @@ from db.models import (
     Survey,
     SurveyImage,
 )
-from db.session import reading
+from db.session import database_now, reading
 from db.settings import get_settings
 from engine.vocabulary import ImageFlag, JobState
 
@@ -283,6 +283,7 @@ def jobs(survey_id: int | None = None, limit: int = 200) -> list[dict[str, Any]]
             Job.progress_total,
             Job.progress_message,
             Job.cancel_requested,
+            (Job.lease_until < database_now()).label("silent"),
             Job.error,
             Job.traceback,
             Job.created_at,

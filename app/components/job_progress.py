@@ -120,6 +120,8 @@ def _progress(job: Mapping[str, Any], state: JobState, lead: str = "") -> None:
         parts.append(f"about {duration(left_s)} left")
     if state == JobState.QUEUED:
         parts = ["Waiting for a worker"]
+    elif job["silent"]:
+        parts = ["Its worker fell silent; another goes on with it within a minute or two"]
     elif job["attempt"] > 1:
         parts.append(f"attempt {job['attempt']}")
     text = lead + (" · ".join(parts) or "Starting")

@@ -1,6 +1,6 @@
 """The pages as Streamlit's own test driver sees them: no exception, and the words that matter."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +108,19 @@ def test_the_map_is_there_while_jobs_run_and_shows_the_survey_with_photos(filled
     assert "Sections, worst first" in said(page)
     progress = [bar.proto.text for bar in page.get("progress")]
     assert len(progress) == 1 and "2 of 4" in progress[0]
+
+
+def test_a_job_whose_worker_fell_silent_says_so(filled: Filled) -> None:
+    with transaction() as session:
+        session.add(
+            Job(
+                agency_id=identity.current_actor().agency_id, kind="export_survey", parameters={},
+                survey_id=filled.survey, unique_key="e", state=JobState.RUNNING, attempt=1,
+                started_at=datetime.now(UTC), lease_until=datetime.now(UTC) - timedelta(seconds=9),
+            )
+        )  # fmt: skip
+    progress = [bar.proto.text for bar in open_page("jobs").get("progress")]
+    assert len(progress) == 1 and "fell silent" in progress[0]
 
 
 def test_a_section_and_a_photo_can_be_linked_to(filled: Filled) -> None:
