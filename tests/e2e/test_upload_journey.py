@@ -124,6 +124,7 @@ def test_upload_a_zip_and_see_the_overlay(installation: Installation, data_dir: 
         start.click()
         see = page.get_by_role("button", name="See the map")
         expect(page.get_by_role("button", name="All photos are analysed")).to_be_visible(timeout=WORK_MS)
+        expect(see).to_have_count(1)  # for a moment the one before stands beside it
         see.click()
         layer = page.request.get(f"{installation.address}/api/networks/1/sections.geojson?survey=1").json()
         coloured = [part for part in layer["features"] if part["properties"].get("value") is not None]

@@ -78,6 +78,8 @@ def test_an_interrupted_adaptation_goes_on_with_resume(tmp_path: Path, labelled:
         env={**kept, "PAVESCOPE_HOME": str(home), "PAVESCOPE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"},
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background have Ctrl-C ignored, and so would what they start.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     stages = home / "adaptations"
     try:

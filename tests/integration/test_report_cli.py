@@ -27,7 +27,10 @@ def files(tmp_path: Path) -> Path:
     for photo in sample_surveys(SAMPLE_SEED)[1].photos[:PHOTOS]:
         (folder / photo.name).write_bytes(photo.render())
     records = make_sample_network(SAMPLE_SEED)
-    columns = {"section_key": [record.section_key for record in records], "road": [record.road for record in records]}
+    columns = {
+        "section_key": [record.section_key for record in records],
+        "road": [record.road for record in records],
+    }
     lines = gpd.GeoDataFrame(columns, geometry=[record.geometry for record in records], crs=4326)
     lines.to_file(tmp_path / "Town roads.gpkg")
     return folder
