@@ -22,11 +22,14 @@ ALL_ROADS = "All roads"
 
 def edit_sections(network_id: int) -> None:
     """The sections of a network, as many as fit, with their attributes to change."""
-    if (saved := st.session_state.pop("sections-saved", None)) is not None:
-        st.success("Nothing was changed." if not saved else f"Saved: {saved:,} values changed.")
     turn = st.session_state.setdefault("sections-turn", 0)
     key = f"sections-{network_id}-{turn}"
     edited: dict[int, dict[str, Any]] = st.session_state.get(key, {}).get("edited_rows", {})
+    if edited:
+        st.session_state.pop("sections-saved", None)
+    # It stays until the next change: the map above may draw the page anew at any moment.
+    elif (saved := st.session_state.get("sections-saved")) is not None:
+        st.success("Nothing was changed." if not saved else f"Saved: {saved:,} values changed.")
     table, first, count = _chosen_rows(network_id, locked=bool(edited))
     if table.empty:
         st.info("No section matches.")
