@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from typing import Any
 
 from reportlab.platypus import CondPageBreak, Flowable
@@ -11,6 +10,7 @@ from engine.condition import FORMULAS
 from engine.vocabulary import Severity
 from jobs.export.data import FAIR_INDEX, GOOD_INDEX
 from jobs.export.pdf.facts import Facts
+from jobs.export.pdf.settings import settings_in_words
 from jobs.export.pdf.style import (
     MISSING,
     Heading,
@@ -29,6 +29,10 @@ SEVERITY_GSD_MM = 3.0
 METHOD_HEIGHT = 330.0
 MOST_NOTES = 20
 MOST_CURVES = 40
+MOST_SETTINGS = 80
+COST_UNITS = {
+    "m2": "m²", "yd2": "yd²", "m": "m", "ft": "ft", "crack_m": "m of crack", "crack_ft": "ft of crack",
+}  # fmt: skip
 MEASURES = {
     "condition_index": "Condition index",
     "rating": "Rating",
@@ -218,7 +222,7 @@ def _treatment_table(facts: Facts, treatments: Sequence[Mapping[str, Any]], widt
             (
                 shortened(one["name"], 40),
                 number(one["unit_cost"], 2),
-                one["unit"],
+                COST_UNITS.get(one["unit"], one["unit"]),
                 number(one.get("mobilisation_cost")),
                 f"{one.get('index_min', 0):g} to {one.get('index_max', 100):g}",
                 number(one.get("reset_index")),
@@ -253,24 +257,22 @@ def provenance(facts: Facts, width: float) -> list[Flowable]:
     notes = [line for line in facts.said("notes").splitlines() if line.strip()]
     if notes:
         story += [*subheading("Notes", "notes"), *bullets([safe(note, 500) for note in notes[:30]])]
-    settings = _flat(facts.said("settings"))
+    settings = settings_in_words(analysis_settings(facts))[:MOST_SETTINGS]
     if settings:
+        parts = [part for part, _, _ in settings]
         story += [
             *subheading("Settings of the analysis", "settings"),
             data_table(
-                ("Setting", "Value", "Setting", "Value"),
-                beside(settings[:80]),
-                (2.1, 1.65, 2.1, 1.65),
+                ("Part", "Setting", "Value"),
+                [
+                    ("" if part in parts[:row] else part, label, value)
+                    for row, (part, label, value) in enumerate(settings)
+                ],
+                (1.3, 3.6, 2.6),
                 width=width,
             ),
         ]
     return [*story, part_end()]
-
-
-def beside(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str, str, str]]:
-    """Pairs in two columns, read downwards."""
-    half = (len(pairs) + 1) // 2
-    return [(*left, *right) for left, right in zip_longest(pairs[:half], pairs[half:], fillvalue=("", ""))]
 
 
 def analysis_settings(facts: Facts) -> Mapping[str, Any]:
@@ -280,25 +282,6 @@ def analysis_settings(facts: Facts) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return settings if isinstance(settings, dict) else {}
-
-
-def _flat(text: str) -> list[tuple[str, str]]:
-    """Settings as (name, value), those inside others with a dot."""
-    try:
-        settings = json.loads(text) if text else {}
-    except ValueError:
-        return [("settings", text)]
-
-    def pairs(value: Any, name: str) -> list[tuple[str, str]]:
-        if isinstance(value, dict) and value:
-            return [
-                pair
-                for key, one in value.items()
-                for pair in pairs(one, f"{name}.{key}" if name else str(key))
-            ]
-        return [(name, json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value)]
-
-    return pairs(settings, "") if settings else []
 
 
 def glossary(width: float) -> list[Flowable]:

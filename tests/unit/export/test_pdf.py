@@ -93,7 +93,7 @@ def test_the_file_says_what_it_is(report: Path, network: ExportData) -> None:
     assert said.author == network.provenance["agency"]
     assert reader.trailer["/Root"]["/Lang"] == "en-GB"
     text = text_of(reader)
-    for value in (SHA, "cd" * 32, "Pavescope 0.1.0", "EPSG:4326", "base", "severity_standard"):
+    for value in (SHA, "cd" * 32, "Pavescope 0.1.0", "EPSG:4326", "base"):
         assert value in text
 
 
