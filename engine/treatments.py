@@ -87,6 +87,7 @@ class Treatment:
 COLUMNS = tuple(field.name for field in fields(Treatment))
 REQUIRED = ("name", "unit_cost", "unit", "life_years")
 _WHOLE = ("life_years", "aadt_min", "aadt_max")
+_FREE_LISTS = ("functional_classes", "surfaces")
 _MAY_BE_EMPTY = ("unit_cost", "aadt_max", "reset_index")
 _RANGES: dict[str, tuple[float, float]] = {
     "unit_cost": (0, LARGEST_COST),
@@ -160,8 +161,9 @@ def _check(treatment: Treatment, where: str) -> None:
         if value is None and column in _MAY_BE_EMPTY:
             continue
         if not isinstance(value, int | float) or not math.isfinite(value) or not least <= value <= most:
+            empty = ", or leave the cell empty" if column in _MAY_BE_EMPTY else ""
             raise SettingsError(
-                f"{where}: {column} is {value}.", f"Enter a number from {least:,g} to {most:,g}."
+                f"{where}: {column} is {value}.", f"Enter a number from {least:,g} to {most:,g}{empty}."
             )
     if treatment.index_min > treatment.index_max:
         raise SettingsError(
@@ -198,7 +200,8 @@ def treatments_from_csv(text: str) -> tuple[Treatment, ...]:
 
 
 def treatments_from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Treatment, ...]:
-    """Make treatments of rows of a table, cells as text or as numbers; empty cells take the default.
+    """Make treatments of rows of a table, cells as text or as numbers; empty cells, None and NaN
+    take the default.
 
     Raises:
         SettingsError: as `treatments_from_csv`.
@@ -212,7 +215,7 @@ def treatments_from_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[Treatment, 
 
 def _from_row(row: Mapping[str, Any], number: int) -> Treatment:
     cells = {column: row.get(column) for column in COLUMNS}
-    texts = {column: "" if cell is None else str(cell).strip() for column, cell in cells.items()}
+    texts = {column: "" if _is_gap(cell) else str(cell).strip() for column, cell in cells.items()}
     where = f"Row {number} ({texts['name'] or 'no name'})"
     if None in row or any(row.get(column) is None for column in REQUIRED if column != "unit_cost"):
         raise SettingsError(
@@ -222,7 +225,7 @@ def _from_row(row: Mapping[str, Any], number: int) -> Treatment:
     for column, text in texts.items():
         if column in ("name", "unit", "source"):
             values[column] = text
-        elif text in ("", "nan", "None"):
+        elif not text or (column in _FREE_LISTS and text in ("nan", "None")):  # no road is of class "nan"
             if column in REQUIRED and column not in _MAY_BE_EMPTY:
                 raise SettingsError(f"{where}: {column} is empty.", "Enter a number.")
             if column == "unit_cost":
@@ -231,7 +234,7 @@ def _from_row(row: Mapping[str, Any], number: int) -> Treatment:
             values[column] = _words(text, DistressType, where, column)
         elif column == "severities":
             values[column] = _words(text, Severity, where, column)
-        elif column in ("functional_classes", "surfaces"):
+        elif column in _FREE_LISTS:
             values[column] = tuple(part.strip() for part in text.split(LIST_SEPARATOR) if part.strip())
         elif column == "preventive":
             values[column] = _yes(text, where)
@@ -240,12 +243,18 @@ def _from_row(row: Mapping[str, Any], number: int) -> Treatment:
     return Treatment(**values)
 
 
+def _is_gap(cell: Any) -> bool:
+    """Tables in memory have NaN where nothing was entered; in a file "nan" is a text that somebody wrote."""
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
 def _number(text: str, where: str, column: str) -> float | int:
     try:
         value = float(text)
     except ValueError:
+        empty = ", or leave the cell empty" if column in _MAY_BE_EMPTY else ""
         raise SettingsError(
-            f"{where}: {column} is {text[:40]!r}, no number.", "Enter digits with a decimal point."
+            f"{where}: {column} is {text[:40]!r}, no number.", f"Enter digits with a decimal point{empty}."
         ) from None
     if column not in _WHOLE or not math.isfinite(value):
         return value

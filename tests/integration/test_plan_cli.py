@@ -154,6 +154,9 @@ def test_a_set_of_treatments_is_written_edited_and_read(tmp_path: Path) -> None:
     file.write_text(broken, encoding="utf-8")
     said = refusal(*HOW, "--budget", 1, "--treatments", file)
     assert "ours.csv: Row 3 (Micro-surfacing): unit_cost is 'cheap'" in said
+    file.write_text(broken.replace("cheap", "nan"), encoding="utf-8")
+    said = refusal(*HOW, "--budget", 1, "--treatments", file)
+    assert "ours.csv: Row 3 (Micro-surfacing): unit_cost is nan. Enter a number" in said
     file.write_bytes("name;Größe".encode("latin-1"))
     assert "not UTF-8" in refusal(*HOW, "--treatments", file)
     blank = tmp_path / "metric.csv"

@@ -119,6 +119,26 @@ def test_bad_files_say_where_and_what_to_do(text: str, says: str) -> None:
         treatments_from_csv(text)
 
 
+@pytest.mark.parametrize("cell", ["nan", "NaN", "inf", "-inf", "Infinity", "None"])
+def test_a_cost_that_is_no_finite_number_is_not_taken_for_one_not_entered(cell: str) -> None:
+    with pytest.raises(
+        SettingsError, match=r"Row 1 \(x\): unit_cost is .*Enter .*, or leave the cell empty\."
+    ):
+        treatments_from_csv(f"name,unit_cost,unit,life_years,slope_factor\nx,{cell},m2,3,0.5\n")
+
+
+@pytest.mark.parametrize("column", ["reset_index", "aadt_max", "min_project_m", "kinds"])
+def test_nan_in_a_file_is_no_empty_cell(column: str) -> None:
+    with pytest.raises(SettingsError, match=rf"Row 1 \(x\): {column}"):
+        treatments_from_csv(f"name,unit_cost,unit,life_years,slope_factor,{column}\nx,1,m2,3,0.5,nan\n")
+
+
+def test_an_empty_cost_is_not_entered_yet() -> None:
+    (read,) = treatments_from_csv("name,unit_cost,unit,life_years,slope_factor\nx, ,m2,3,0.5\n")
+    assert read.unit_cost is None
+
+
 def test_rows_of_an_editor_may_hold_numbers_and_gaps() -> None:
     row = {"name": "Seal", "unit_cost": 2.5, "unit": "crack_m", "life_years": 4.0, "slope_factor": 0.5}
     assert treatments_from_rows([row | {"reset_index": float("nan"), "aadt_max": None}]) == (SEAL,)
+    assert treatments_from_rows([row | {"unit_cost": float("nan")}])[0].unit_cost is None
