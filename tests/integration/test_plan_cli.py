@@ -165,6 +165,22 @@ def test_a_set_of_treatments_is_written_edited_and_read(tmp_path: Path) -> None:
     assert "8 have no unit cost yet" in treatments("import", blank, "--name", "Metres")
 
 
+def test_the_file_of_a_set_is_named_once(home: Path, tmp_path: Path) -> None:
+    plain, option = tmp_path / "plain.csv", tmp_path / "option.csv"
+    treatments("export", plain)
+    assert str(option) in treatments("export", "--out", option)
+    assert option.read_bytes() == plain.read_bytes()
+    other = tmp_path / "other.csv"
+    for arguments, said in (
+        ((str(other), "--out", str(tmp_path / "more.csv")), "Two files to write are named"),
+        ((), "No file to write is named"),
+        (("--out", str(option)), "exists already"),
+    ):
+        error = CliRunner().invoke(app, ["treatments", "export", *arguments]).exception
+        assert isinstance(error, SettingsError) and said in error.what and error.remedy
+    assert {file.name for file in tmp_path.glob("*.csv")} == {"plain.csv", "option.csv"}
+
+
 @both
 def test_a_named_plan_is_saved_with_wishes_scenarios_and_target(tmp_path: Path) -> None:
     measured = fill_measured()
