@@ -149,10 +149,13 @@ def photo_rows(session: Session, survey_id: int) -> Iterator[Row[Any]]:
 
 
 def distress_rows(session: Session, survey_id: int) -> Iterator[Sequence[Row[Any]]]:
-    """All distresses of the shown analysis, `ROWS_AT_ONCE` at a time: of half a million the lines on the
-    ground do not fit into memory as they are stored."""
-    query = (
-        select(Distress.id, AnalysisResult.image_id, *DISTRESS)
+    """All distresses of the shown analysis along the road, `ROWS_AT_ONCE` at a time: of half a million the
+    lines on the ground do not fit into memory as they are stored.
+
+    Only ids are sorted: a database that sorts whole rows writes all their lines to disk first.
+    """
+    order = (
+        select(Distress.id)
         .join(AnalysisResult, AnalysisResult.id == Distress.result_id)
         .join(SurveyImage, SurveyImage.id == AnalysisResult.image_id)
         .join(Survey, Survey.id == SurveyImage.survey_id)
@@ -163,7 +166,15 @@ def distress_rows(session: Session, survey_id: int) -> Iterator[Sequence[Row[Any
         )
         .order_by(SurveyImage.section_id, SurveyImage.chainage_m, SurveyImage.id, Distress.id)
     )
-    return session.execute(query.execution_options(yield_per=ROWS_AT_ONCE)).partitions(ROWS_AT_ONCE)
+    ids = session.scalars(order).all()
+    whole = select(Distress.id, AnalysisResult.image_id, *DISTRESS).join(
+        AnalysisResult, AnalysisResult.id == Distress.result_id
+    )
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        some = ids[start : start + ROWS_AT_ONCE]
+        found = {row.id: row for row in session.execute(whole.where(Distress.id.in_(some)))}
+        # One that was replaced by another analysis in between is gone.
+        yield [found[number] for number in some if number in found]
 
 
 def photo_with_result(session: Session, agency_id: int, photo_id: int) -> Row[Any] | None:

@@ -6,9 +6,10 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from pyproj import Geod
-from sqlalchemy import delete, update
+from sqlalchemy import delete, event, insert, select, update
 
-from db.models import Agency, AnalysisResult, Plan, SectionResult, Survey, SurveyImage
+from db import export_queries
+from db.models import Agency, AnalysisResult, Distress, Plan, SectionResult, Survey, SurveyImage
 from db.session import reading, transaction
 from engine.errors import SettingsError
 from engine.project_table import PROJECT_COLUMNS
@@ -87,6 +88,40 @@ def test_distresses_lie_where_the_camera_saw_them() -> None:
     notes = data.provenance["notes"]
     assert "1 of 95 distresses lie at their photo's point" in notes and "1 unknown" in notes
     assert "1 of 95 distresses have no place" in notes
+
+
+@both
+def test_distresses_come_along_the_road_and_only_their_keys_are_sorted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    filled = fill_exported()
+    with transaction() as session:
+        session.execute(
+            update(SurveyImage)
+            .where(SurveyImage.survey_id == filled.survey)
+            .values(chainage_m=1_000 - SurveyImage.chainage_m)
+        )
+        results = session.scalars(select(Distress.result_id).limit(20)).all()
+        more = {"kind": "crack", "length_px": 5.0, "mean_width_px": 1.0, "max_width_px": 1.0, "area_px": 5}
+        session.execute(insert(Distress), [{"result_id": one, **more, "polylines_px": []} for one in results])
+        keys = session.execute(
+            select(SurveyImage.section_id, SurveyImage.chainage_m, SurveyImage.id, Distress.id)
+            .join(AnalysisResult, AnalysisResult.image_id == SurveyImage.id)
+            .join(Distress, Distress.result_id == AnalysisResult.id)
+        )
+        expected = [(image_id, distress_id) for *_, image_id, distress_id in sorted(map(tuple, keys))]
+    assert expected != sorted(expected, key=lambda pair: pair[1])
+    monkeypatch.setattr(export_queries, "ROWS_AT_ONCE", 7)
+    said: list[str] = []
+    with reading() as session:
+        event.listen(session.connection(), "before_cursor_execute", lambda *about: said.append(about[2]))
+        batches = [
+            [(row.image_id, row.id) for row in rows]
+            for rows in export_queries.distress_rows(session, filled.survey)
+        ]
+    assert [pair for rows in batches for pair in rows] == expected
+    assert max(map(len, batches)) <= 7
+    assert not [statement for statement in said if "ORDER BY" in statement and "polylines_m" in statement]
 
 
 @both
