@@ -1,5 +1,6 @@
 """What exported files are made of, read from both databases."""
 
+import gc
 import json
 
 import geopandas as gpd
@@ -122,6 +123,37 @@ def test_distresses_come_along_the_road_and_only_their_keys_are_sorted(
     assert [pair for rows in batches for pair in rows] == expected
     assert max(map(len, batches)) <= 7
     assert not [statement for statement in said if "ORDER BY" in statement and "polylines_m" in statement]
+
+
+@one
+@pytest.mark.parametrize("on", [True, False])
+def test_reading_distresses_leaves_the_garbage_collector_as_it_was(on: bool) -> None:
+    filled = fill_exported()
+    with transaction() as session:
+        first = session.scalars(select(Distress.id).limit(1)).one()
+        crowded = [[[float(n), 1.0] for n in range(20_000)]]
+        session.execute(update(Distress).where(Distress.id == first).values(polylines_m=crowded))
+    collected: list[int] = []
+
+    def count(phase: str, about: dict[str, int]) -> None:
+        collected.append(about["generation"])
+
+    was_on = gc.isenabled()
+    (gc.enable if on else gc.disable)()
+    try:
+        with reading() as session:
+            rows = export_queries.distress_rows(session, filled.survey)
+            gc.callbacks.append(count)
+            batch = next(rows)
+            gc.callbacks.remove(count)
+            assert gc.isenabled() == on
+            rows.close()  # type: ignore[attr-defined]
+        assert gc.isenabled() == on
+    finally:
+        (gc.enable if was_on else gc.disable)()
+    assert max(len((row.polylines_m or [[]])[0]) for row in batch) == 20_000
+    # 20,000 lists would be looked through some 28 times, twice told.
+    assert len(collected) < 20
 
 
 @both
