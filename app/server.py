@@ -3,6 +3,7 @@
 Run by `uvicorn app.server:application`. The routes never load torch and never run a model.
 """
 
+import gc
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -53,6 +54,9 @@ def _load_slow_libraries() -> None:
     # Not streamlit_folium: imported outside a page, its component would stay unknown to the pages.
     for name in ("pandas", "pyarrow", "folium", "plotly.graph_objects", "plotly.io", "shapely"):
         import_module(name)
+    # Streamlit collects garbage after every run of a page: what is there for good need not be searched.
+    gc.collect()
+    gc.freeze()
 
 
 @asynccontextmanager

@@ -9,6 +9,7 @@ import streamlit as st
 from app import adapt_data, data
 from app.components.job_progress import job_card
 from app.components.messages import plain
+from app.components.redraw import redraw_page
 
 LINE, RULE = "#1f6f8b", "#9aa7b3"
 STAGE_NAMES = ("Drawn cracks", "First round of own answers", "Second round")
@@ -19,7 +20,7 @@ def watch_adaptation(survey_id: int) -> None:
     """Draw the survey's adaptation that waits or runs; the page anew when it has ended."""
     active = [job for job in adapt_data.adaptations(survey_id) if job["state"] in data.ACTIVE]
     if not active:
-        st.rerun(scope="app")
+        redraw_page()
     job = active[0]
     st.markdown(_asked(job))
     job_card(job, place="adapt")

@@ -10,6 +10,7 @@ from app.components.checkpoint_slider import checkpoint_slider
 from app.components.choose import query_id
 from app.components.job_progress import job_card
 from app.components.messages import plain, show_error
+from app.components.redraw import redraw_page
 from app.components.text import chainage
 from app.identity import current_actor
 from engine.errors import EngineError
@@ -152,4 +153,4 @@ def _watch() -> None:
     for job in active:
         job_card(job, place="compare")
     if not active:
-        st.rerun(scope="app")
+        redraw_page()

@@ -5,6 +5,7 @@ import streamlit as st
 from app import actions, data
 from app.components.job_progress import watch_jobs
 from app.components.messages import empty_state
+from app.components.redraw import redraw_page
 from app.identity import current_actor
 
 
@@ -31,4 +32,4 @@ def first_steps() -> None:
 @st.fragment(run_every="3s")
 def _until_a_survey() -> None:
     if not data.surveys().empty:
-        st.rerun(scope="app")
+        redraw_page()

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app import actions, data
 from app.components.messages import plain, show_error
+from app.components.redraw import redraw_page
 from app.components.text import ago, duration, words
 from app.identity import current_actor
 from engine.errors import EngineError
@@ -98,12 +99,12 @@ def _buttons(job: Mapping[str, Any], state: JobState, place: str) -> None:
                 width="stretch",
             ):
                 actions.cancel_job(actor, job["id"])
-                st.rerun(scope="app")
+                redraw_page()
         elif state in (JobState.FAILED, JobState.CANCELLED) and st.button(
             "Retry", key=f"retry-{key}", width="stretch"
         ):
             actions.retry_job(actor, job["id"])
-            st.rerun(scope="app")
+            redraw_page()
     except EngineError as problem:
         show_error(problem)
 
@@ -144,7 +145,7 @@ def _watch(survey_id: int | None, place: str, limit: int) -> None:
     for job in jobs:
         job_card(job, place=place)
     if not any(job["state"] in data.ACTIVE for job in jobs):
-        st.rerun(scope="app")  # the page below shows what the job brought
+        redraw_page()  # the page below shows what the job brought
 
 
 def watch_jobs(survey_id: int | None, *, place: str, limit: int = 200) -> bool:
@@ -169,7 +170,7 @@ def _follow(survey_id: int, version: str, drawn_at: datetime) -> None:
     # Not while the page itself is being drawn: a fast job would begin it again and again.
     drawn = (data.now() - drawn_at).total_seconds() >= 1
     if drawn and data.version_of(survey_id) != version:
-        st.rerun(scope="app")
+        redraw_page()
     # The sample's survey has its photos from a job that belongs to no survey.
     active = [
         job for job in data.jobs() if job["state"] in data.ACTIVE and job["survey_id"] in (survey_id, None)

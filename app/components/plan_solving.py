@@ -9,6 +9,7 @@ from app import actions, data, plan_actions, plan_data
 from app.components.job_progress import job_card
 from app.components.messages import show_error
 from app.components.plan_draft import Draft, asked_for, request_of
+from app.components.redraw import redraw_page
 from app.components.treatment_table import plain_words
 from app.identity import current_actor
 from app.plan_pruning import prune_unnamed
@@ -88,4 +89,4 @@ def _watch(survey_id: int, drawn_at: datetime) -> None:
         job_card(active[0], place="plan")
     elif (data.now() - drawn_at).total_seconds() >= 1:
         # Not while the page itself is being drawn: a fast job would begin it again and again.
-        st.rerun(scope="app")
+        redraw_page()

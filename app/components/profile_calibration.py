@@ -11,6 +11,7 @@ from app.components.job_progress import job_card
 from app.components.messages import plain, show_error
 from app.components.profile_draft import open_version
 from app.components.profile_fields import FIELDS
+from app.components.redraw import redraw_page
 from app.components.text import number
 from app.data import ACTIVE
 from app.identity import current_actor
@@ -24,7 +25,7 @@ def _watch(survey_id: int) -> None:
     if job is not None:
         job_card(job, place="calibration")
     if job is None or job["state"] not in ACTIVE:
-        st.rerun(scope="app")
+        redraw_page()
 
 
 def draw_calibration(survey_id: int, survey: str) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app import data
 from app.adapt_data import JOB_COLUMNS
 from app.components.job_progress import job_card
+from app.components.redraw import redraw_page
 from app.components.report_formats import KINDS
 from app.identity import current_actor
 from db.models import Job, Survey
@@ -70,7 +71,7 @@ def _watch(survey_id: int) -> None:
     jobs = export_jobs(survey_id)
     _draw(jobs)
     if not making(jobs):
-        st.rerun(scope="app")  # the list of files has one more
+        redraw_page()  # the list of files has one more
 
 
 def _draw(jobs: list[dict[str, Any]]) -> None:
