@@ -13,6 +13,7 @@ from app.components.adaptation_progress import loss_chart
 from app.components.checkpoint_compare import show_comparison
 from app.components.job_progress import job_card
 from app.components.messages import plain, show_error
+from app.components.redraw import redraw_page
 from app.components.text import number
 from app.identity import current_actor
 from engine.errors import EngineError
@@ -33,9 +34,10 @@ def show_result(run: Mapping[str, Any], in_force_id: int) -> None:
             st.caption("Its checkpoint was deleted.")
         return
     st.subheader(plain(made["name"]))
-    _verdict(made, run["parameters"]["base"])
+    in_force = made["id"] == in_force_id
+    _verdict(made, run["parameters"]["base"], in_force)
     _figures(made["report"])
-    _next_steps(run, made, made["id"] == in_force_id)
+    _next_steps(run, made, in_force)
     st.markdown("**What the gate looked at**")
     show_gate(made)
     st.markdown("**Before and after**")
@@ -43,11 +45,12 @@ def show_result(run: Mapping[str, Any], in_force_id: int) -> None:
     _more(made["report"], made["id"])
 
 
-def _verdict(made: Mapping[str, Any], base: str) -> None:
+def _verdict(made: Mapping[str, Any], base: str, in_force: bool) -> None:
     if made["accepted"]:
+        next_step = "It is in force." if in_force else "Look at the photos below, then promote it."
         st.success(
             f"**Accepted.** On photos of this survey that it had not learned from, {plain(made['name'])} "
-            f"passed every check against {plain(base)}. Look at the photos below, then promote it."
+            f"passed every check against {plain(base)}. {next_step}"
         )
         return
     said = "".join(f"\n- {plain(reason)}" for reason in reasons(made)) or "\n- It gave no reasons."
@@ -127,7 +130,7 @@ def _await_comparison(survey_id: int) -> None:
     for job in waiting:
         job_card(job, place="adapt-compare")
     if not waiting:
-        st.rerun(scope="app")
+        redraw_page()
 
 
 def _more(report: Mapping[str, Any], made_id: int) -> None:

@@ -115,28 +115,26 @@ def draw() -> None:
         st.page_link("views/surveys.py", label="Surveys", icon=":material/photo_camera:")
         return
     rows = checkpoint_data.registry()
-    left, right = st.columns(2)
-    with left:
+    with st.columns(2)[0]:
         survey_id = choose_survey(surveys)
     runs = adapt_data.adaptations(survey_id)
     if any(run["state"] in data.ACTIVE for run in runs):
         watch_adaptation(survey_id)
         return
-    with right:
-        base = choose_base(rows)
-    advice = st.container()  # filled last: the rest of the page does not wait for the photos to be read
-    survey = data.survey(survey_id)
-    if survey is not None:
-        start_form(dict(survey), base, [row["name"] for row in rows])
     if runs:
         st.subheader("Adaptations of this survey")
         in_force = next(row["id"] for row in rows if row["in_force"])
         show_result(choose_run(runs), in_force)
-    with advice:
-        try:
-            show_advice(survey_id, base)
-        except EngineError as problem:
-            st.warning(f"No advice: {plain(str(problem))}")
+        st.subheader("Adapt again")
+    with st.columns(2)[0]:
+        base = choose_base(rows)
+    try:
+        show_advice(survey_id, base)
+    except EngineError as problem:
+        st.warning(f"No advice: {plain(str(problem))}")
+    survey = data.survey(survey_id)
+    if survey is not None:
+        start_form(dict(survey), base, [row["name"] for row in rows])
 
 
 draw()
