@@ -121,6 +121,7 @@ def _downloads(sample: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
         f"audit-{sample['id']}.json",
         "application/json",
         icon=":material/download:",
+        on_click="ignore",
         disabled=sample["record"] is None,
         width="stretch",
     )
@@ -130,5 +131,6 @@ def _downloads(sample: dict[str, Any], tiles: list[dict[str, Any]]) -> None:
         f"audit-{sample['id']}-tiles.csv",
         "text/csv",
         icon=":material/download:",
+        on_click="ignore",
         width="stretch",
     )

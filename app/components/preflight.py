@@ -94,4 +94,5 @@ def preflight_table(files: pd.DataFrame, survey_id: int) -> None:
         file_name=f"preflight-{survey_id}.csv",
         mime="text/csv",
         icon=":material/download:",
+        on_click="ignore",
     )

@@ -36,6 +36,7 @@ def downloads(report: Report, name: str) -> None:
         f"{name}.html",
         "text/html",
         icon=":material/download:",
+        on_click="ignore",
         width="stretch",
         help="One file with tables, plots and pictures inside.",
     )
@@ -45,6 +46,7 @@ def downloads(report: Report, name: str) -> None:
         f"{name}.csv",
         "text/csv",
         icon=":material/download:",
+        on_click="ignore",
         width="stretch",
     )
 

@@ -62,6 +62,7 @@ def buttons(row: dict[str, Any]) -> None:
             checkpoint_actions.file_name_of(name),
             "application/octet-stream",
             icon=":material/download:",
+            on_click="ignore",
             width="stretch",
             help="Weights and card in one .safetensors file.",
         )
