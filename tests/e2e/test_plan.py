@@ -17,7 +17,7 @@ from sqlalchemy import select
 from db.models import Plan
 from db.session import reading
 from tests.conftest import forget_settings
-from tests.e2e.browser import open_browser
+from tests.e2e.browser import follow, open_browser
 from tests.e2e.server import start_web
 from tests.integration.workers import worker
 from tests.unit.web.measured import Measured, fill_measured
@@ -63,7 +63,6 @@ def set_budget(page: Page, budget: int) -> None:
     box = page.get_by_role("textbox", name=re.compile("^Budget a year"))
     box.fill(str(budget))
     box.press("Enter")
-    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget]')")
     if before == 0:
         page.get_by_role("button", name="Make the plan").click()
     expect(page.get_by_role("heading", name="Compared with other plans")).to_be_visible(timeout=WORK_MS)
@@ -107,8 +106,10 @@ def test_a_budget_makes_a_plan_and_the_plan_its_report_and_layers(site: Site, tm
     assert projects
     expect(page.get_by_text("60,000").first).to_be_visible()
     picture(page, "second")
-    page.get_by_role("link", name="Priorities").last.click()
-    expect(page.get_by_role("heading", name="Priorities", exact=True)).to_be_visible()
+    follow(
+        page.get_by_role("link", name="Priorities").last,
+        page.get_by_role("heading", name="Priorities", exact=True),
+    )
     picture(page, "priorities")
 
     page.goto(f"{site.address}/reports?survey={site.measured.survey}")
