@@ -48,8 +48,7 @@ def list_all(json: JsonFile = None) -> None:
 
 @treatments_app.command("export")
 def export(
-    file: Annotated[Path | None, typer.Argument(help="The same as --out.", dir_okay=False)] = None,
-    out: Annotated[Path | None, typer.Option(help="CSV file to write.", dir_okay=False)] = None,
+    out: Annotated[Path, typer.Option(help="CSV file to write.", dir_okay=False)],
     name: Annotated[str, typer.Option("--set", help="Name of a set.")] = "US city averages",
 ) -> None:
     """Write a set as CSV, to be edited and given to `plan`, or imported."""
@@ -59,20 +58,13 @@ def export(
     from engine.errors import SettingsError
     from engine.treatments import treatments_to_csv
 
-    if file is not None and out is not None:
-        raise SettingsError(f"Two files to write are named: {file} and --out {out}.", "Leave one out.")
-    to = file or out
-    if to is None:
-        raise SettingsError(
-            "No file to write is named.", "Name one: pavescope treatments export --out FILE.csv"
-        )
     actor = work.ready()
     with reading() as session:
         found = plan_store.find_treatments(session, actor.agency_id, name)
-    if to.exists():
-        raise SettingsError(f"{to} exists already.", "Name another file: edited costs are not overwritten.")
-    to.write_text(treatments_to_csv(found), encoding="utf-8")
-    say(f"{len(found)} treatments are in {to}.")
+    if out.exists():
+        raise SettingsError(f"{out} exists already.", "Name another file: edited costs are not overwritten.")
+    out.write_text(treatments_to_csv(found), encoding="utf-8")
+    say(f"{len(found)} treatments are in {out}.")
 
 
 @treatments_app.command("import")

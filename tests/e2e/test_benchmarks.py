@@ -61,7 +61,6 @@ def test_the_page_draws_tables_plots_and_pictures_without_the_internet(site: Sit
     page.wait_for_function(
         "picture => picture.complete && picture.naturalWidth > 0", arg=picture.element_handle()
     )
-    # a click while the page is still being drawn is lost
     with page.expect_download() as found:
         page.get_by_role("button", name="Report (HTML)").click()
     assert found.value.suggested_filename == "three roads.html"

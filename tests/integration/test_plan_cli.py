@@ -131,8 +131,8 @@ def test_the_plan_reads_what_the_shown_analysis_left() -> None:
 def test_a_set_of_treatments_is_written_edited_and_read(tmp_path: Path) -> None:
     fill_measured()
     file = tmp_path / "ours.csv"
-    treatments("export", file)
-    again = CliRunner().invoke(app, ["treatments", "export", str(file)]).exception
+    treatments("export", "--out", file)
+    again = CliRunner().invoke(app, ["treatments", "export", "--out", str(file)]).exception
     assert isinstance(again, SettingsError) and "exists already" in again.what
     few = (*HOW, "--budget", 200_000, "--years", 2)
     ready = plan(tmp_path, *few)
@@ -160,25 +160,9 @@ def test_a_set_of_treatments_is_written_edited_and_read(tmp_path: Path) -> None:
     file.write_bytes("name;Größe".encode("latin-1"))
     assert "not UTF-8" in refusal(*HOW, "--treatments", file)
     blank = tmp_path / "metric.csv"
-    treatments("export", blank, "--set", "Metric, without costs")
+    treatments("export", "--out", blank, "--set", "Metric, without costs")
     assert "Row 1 (Crack seal) has no unit cost" in refusal(*HOW, "--treatments", blank)
     assert "8 have no unit cost yet" in treatments("import", blank, "--name", "Metres")
-
-
-def test_the_file_of_a_set_is_named_once(home: Path, tmp_path: Path) -> None:
-    plain, option = tmp_path / "plain.csv", tmp_path / "option.csv"
-    treatments("export", plain)
-    assert str(option) in treatments("export", "--out", option)
-    assert option.read_bytes() == plain.read_bytes()
-    other = tmp_path / "other.csv"
-    for arguments, said in (
-        ((str(other), "--out", str(tmp_path / "more.csv")), "Two files to write are named"),
-        ((), "No file to write is named"),
-        (("--out", str(option)), "exists already"),
-    ):
-        error = CliRunner().invoke(app, ["treatments", "export", *arguments]).exception
-        assert isinstance(error, SettingsError) and said in error.what and error.remedy
-    assert {file.name for file in tmp_path.glob("*.csv")} == {"plain.csv", "option.csv"}
 
 
 @both
@@ -209,7 +193,7 @@ def test_a_named_plan_is_saved_with_wishes_scenarios_and_target(tmp_path: Path) 
 def test_a_plan_from_files_names_them_and_keeps_to_them(tmp_path: Path) -> None:
     fill_measured()
     mine, ages = tmp_path / "county bids.csv", tmp_path / "ages.csv"
-    treatments("export", mine)
+    treatments("export", "--out", mine)
     written = CliRunner().invoke(app, ["curves", str(ages), "--network", "County"])
     assert written.exit_code == 0 and "assumed curves are in" in written.output
     assert "exists already" in str(CliRunner().invoke(app, ["curves", str(ages)]).exception)
